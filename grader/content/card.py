@@ -1,0 +1,102 @@
+"""A kata's card: what lies beside its solution for judging, hints and questions."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grader.content.catalog import Kata
+from grader.errors import KataError
+
+REQUIREMENTS = ("triton", "ranks")
+FIELDS = {"forbids", "requires", "mutates", "hints", "mistakes", "follow_ups"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One edit of the solution that people really make.
+
+    Attributes:
+        find: Occurs exactly once in the solution.
+        replace: What stands there instead.
+        caught_by: The hidden test that must fail.
+        tell: What the learner reads.
+    """
+
+    name: str
+    find: str
+    replace: str
+    caught_by: str
+    tell: str
+
+    def apply(self, solution: str) -> str:
+        """The solution's text with the mistake in it; ValueError if it does not apply."""
+        if (count := solution.count(self.find)) != 1:
+            raise ValueError(f"find occurs {count} times in the solution; it must occur once")
+        return solution.replace(self.find, self.replace)
+
+    def catches(self, test: str) -> bool:
+        """Whether a test's name, with its parameters, is the one in caught_by."""
+        return test == self.caught_by or test.partition("[")[0] == self.caught_by
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    ask: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Attributes:
+    forbids: Names of functions that may not run, and modules that may not be imported.
+    requires: What the machine must offer: "triton", "ranks".
+    mutates: Arguments that the spec says are updated in place.
+    """
+
+    forbids: tuple[str, ...]
+    requires: tuple[str, ...]
+    mutates: tuple[str, ...]
+    hints: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+    follow_ups: tuple[FollowUp, ...]
+
+
+def load_card(kata: Kata) -> Card:
+    """Read the card.
+
+    Raises:
+        KataError: It does not parse or lacks a field; names both.
+    """
+    path = kata.card
+    try:
+        return parse_card(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise KataError(f"{path}: missing; every kata has a card", code=3) from None
+    except (tomllib.TOMLDecodeError, ValueError, TypeError) as error:
+        raise KataError(f"{path}: {error}", code=3) from None
+    except KeyError as error:
+        raise KataError(f"{path}: lacks the field {error}", code=3) from None
+
+
+def parse_card(text: str) -> Card:
+    data: dict[str, Any] = tomllib.loads(text)
+    if unknown := set(data) - FIELDS:
+        raise ValueError(f"unknown field {', '.join(sorted(unknown))}; known: {sorted(FIELDS)}")
+    requires = tuple(data.get("requires", ()))
+    if unknown := set(requires) - set(REQUIREMENTS):
+        raise ValueError(f"unknown requirement {sorted(unknown)}; known: {REQUIREMENTS}")
+    return Card(
+        forbids=tuple(data.get("forbids", ())),
+        requires=requires,
+        mutates=tuple(data.get("mutates", ())),
+        hints=tuple(hint.strip() for hint in data["hints"]),
+        mistakes=tuple(Mistake(name, **mistake) for name, mistake in data["mistakes"].items()),
+        follow_ups=tuple(
+            FollowUp(item["ask"].strip(), item["answer"].strip()) for item in data["follow_ups"]
+        ),
+    )
+
+
+def solution_with(kata: Kata, mistake: Mistake) -> str:
+    return mistake.apply(Path(kata.solution).read_text(encoding="utf-8"))

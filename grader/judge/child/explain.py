@@ -1,0 +1,123 @@
+"""Exceptions in words for the learner: what is wrong, and the lines of their own file."""
+
+import traceback
+from types import TracebackType
+
+import pytest
+
+from grader.judge.child.attempt import Unfit
+from grader.judge.child.guard import Trespass
+from grader.judge.protocol import Failure
+from grader.testing.compare import Mismatch, show
+from grader.testing.ranks import RankError
+
+SHOWN = 6
+Frames = list[tuple[str, int, str]]
+
+
+class Explainer:
+    """Knows which file is the learner's, and what the last assert compared."""
+
+    def __init__(self, attempt: str, source: str) -> None:
+        self._attempt, self._lines = attempt, source.splitlines()
+        self._compared: tuple[str, object, object] | None = None
+
+    def new_test(self) -> None:
+        self._compared = None
+
+    def compared(self, op: str, left: object, right: object) -> None:
+        """What pytest tells of an assert that failed."""
+        self._compared = op, left, right
+
+    def failure(self, error: BaseException, inputs: tuple[str, ...] = ()) -> Failure:
+        frames = _frames(error.__traceback__)
+        if isinstance(error, RankError):
+            mine = self._mine(error.frames)
+            headline = f"in rank {error.rank}: {error.headline}"
+            return Failure(headline, error.facts, _inputs(inputs), mine)
+        mine = self._mine(frames)
+        if isinstance(error, Unfit):
+            line = (error.line, "your file", self._text(error.line))
+            return Failure(str(error), (self._attempt,), trace=(line,) if error.line else ())
+        if isinstance(error, NotImplementedError) and self._raised_by_attempt(frames):
+            return Failure("not implemented yet", trace=mine[-1:], unimplemented=True)
+        headline, facts = self._words(error)
+        # a mismatch is found after the call: the lines that led there say nothing
+        after = isinstance(error, Mismatch) and not self._raised_by_attempt(frames)
+        return Failure(headline, facts, _inputs(inputs), () if after else mine)
+
+    def _words(self, error: BaseException) -> tuple[str, tuple[str, ...]]:
+        if isinstance(error, Mismatch):
+            return error.headline, error.facts
+        if isinstance(error, Trespass):
+            return str(error), ()
+        if isinstance(error, RecursionError):
+            return "endless recursion: " + _first_line(error), ()
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            return "out of memory: " + _first_line(error), ()
+        if isinstance(error, pytest.fail.Exception):
+            return _outcome(str(error.msg)), ()
+        if isinstance(error, AssertionError):
+            return self._asserted(error)
+        first, *rest = (str(error).strip() or type(error).__name__).splitlines()
+        headline = f"{type(error).__name__}: {first}" if str(error).strip() else first
+        return headline, tuple(line for line in rest[:4] if line.strip())
+
+    def _asserted(self, error: AssertionError) -> tuple[str, tuple[str, ...]]:
+        said = str(error).partition("\nassert ")[0]
+        if said and not said.startswith("assert "):
+            return _first_line(said), tuple(said.splitlines()[1:])
+        if self._compared is None:
+            return "this does not hold", ()
+        op, left, right = self._compared
+        got, want = show(left), show(right)
+        words = {
+            "==": f"expected {want}, got {got}",
+            "is": f"expected {want}, got {got}",
+            "!=": f"expected anything but {want}",
+            "<": f"expected less than {want}, got {got}",
+            "<=": f"expected at most {want}, got {got}",
+            ">": f"expected more than {want}, got {got}",
+            ">=": f"expected at least {want}, got {got}",
+            "in": f"expected one of {want}, got {got}",
+            "not in": f"expected none of {want}, got {got}",
+        }
+        return words.get(op, f"expected {op} {want}, got {got}"), ()
+
+    def _mine(self, frames: Frames) -> tuple[tuple[int, str, str], ...]:
+        mine = [
+            (line, name, self._text(line)) for file, line, name in frames if file == self._attempt
+        ]
+        if len(mine) > SHOWN:
+            # recursion: its ends say all
+            mine = [*mine[:2], *mine[-2:]]
+        return tuple(mine)
+
+    def _text(self, line: int) -> str:
+        return self._lines[line - 1].strip() if 0 < line <= len(self._lines) else ""
+
+    def _raised_by_attempt(self, frames: Frames) -> bool:
+        return bool(frames) and frames[-1][0] == self._attempt
+
+
+def _frames(tb: TracebackType | None) -> Frames:
+    return [
+        (frame.f_code.co_filename, line, frame.f_code.co_name)
+        for frame, line in traceback.walk_tb(tb)
+    ]
+
+
+def _inputs(inputs: tuple[str, ...]) -> tuple[str, ...]:
+    return ("called with " + "; ".join(inputs),) if inputs else ()
+
+
+def _outcome(message: str) -> str:
+    """pytest.raises says DID NOT RAISE <class 'ValueError'>."""
+    if message.startswith("DID NOT RAISE"):
+        name = message.partition("'")[2].rpartition("'")[0].rpartition(".")[2]
+        return f"expected {name or 'an error'} to be raised, but nothing was"
+    return message
+
+
+def _first_line(text: object) -> str:
+    return (str(text).splitlines() or [""])[0]

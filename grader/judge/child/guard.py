@@ -1,0 +1,89 @@
+"""The audit hook: what an attempt may not look at, and what it may not do.
+
+An audit hook sees every open and import, whoever calls it, and cannot be
+removed. The grader has read all that it needs before the hook is armed.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from grader.judge.protocol import Failure, Task
+
+# events whose arguments are paths or commands
+LOOKS = frozenset(
+    {
+        "open", "import", "os.listdir", "os.scandir", "os.link", "os.symlink", "os.rename",
+        "os.remove", "os.rmdir", "os.truncate", "shutil.copyfile", "shutil.copytree",
+        "shutil.move", "shutil.rmtree", "subprocess.Popen", "os.system", "os.exec",
+        "os.posix_spawn", "os.spawn", "glob.glob", "pathlib.Path.glob", "sqlite3.connect",
+    }
+)  # fmt: skip
+SIGNALS = frozenset({"os.kill", "os.killpg"})
+
+
+class Trespass(BaseException):
+    """Raised in the attempt; not an Exception, so that it is not caught by accident."""
+
+
+class Guard:
+    """Arms the hook. There is one for the whole life of the process."""
+
+    def __init__(self, task: Task, tell: Callable[[Failure], None]) -> None:
+        self._secrets = tuple(os.path.realpath(path) for path in task.secrets)
+        self._attempt = task.attempt
+        self._modules = frozenset(task.forbids)
+        self._tell = tell
+        self._parent = os.getppid()
+        self._told = False
+        self._inside = False
+
+    def arm(self) -> None:
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+        if event not in LOOKS and event not in SIGNALS:
+            return
+        if self._inside:
+            return
+        self._inside = True
+        try:
+            if event in SIGNALS:
+                self._check_signal(args)
+            elif event == "import":
+                self._check_import(str(args[0]))
+            else:
+                for arg in args[:2]:
+                    self._check_paths(arg)
+        finally:
+            self._inside = False
+
+    def _check_paths(self, arg: Any) -> None:
+        if isinstance(arg, list | tuple):
+            for item in arg:
+                self._check_paths(item)
+        elif isinstance(arg, str | bytes | os.PathLike):
+            path = os.fsdecode(arg)
+            # realpath costs system calls: only what can lead there is looked at closely
+            full = os.path.realpath(path)
+            for secret in self._secrets:
+                if full == secret or full.startswith(secret + os.sep) or secret in path:
+                    self._refuse(f"your code looked into {os.path.basename(secret)}/: {path}")
+
+    def _check_import(self, name: str) -> None:
+        top = name.partition(".")[0]
+        if top in ("solutions", "reference_tests") or name.startswith("grader._content"):
+            self._refuse(f"your code imports {name}")
+        if name in self._modules or top in self._modules:
+            self._refuse(f"your code imports {name}, which is not allowed in this kata")
+
+    def _check_signal(self, args: tuple[Any, ...]) -> None:
+        if args[0] in (self._parent, -1):
+            self._refuse(f"your code sends signal {args[1]} to a process that is not its own")
+
+    def _refuse(self, headline: str) -> None:
+        if not self._told:
+            self._told = True
+            self._tell(Failure(headline, ("write it from the spec; kata solution shows one way",)))
+        raise Trespass(headline)

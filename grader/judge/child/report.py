@@ -1,0 +1,41 @@
+"""The child's side of the report pipe."""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from grader.judge.protocol import Failure, Signer
+
+
+class Reporter:
+    """Sends signed messages; what an attempt writes to the pipe is not one."""
+
+    __slots__ = ("_pipe", "_process", "_signer")
+
+    def __init__(self, pipe: int, key: str) -> None:
+        self._pipe, self._signer, self._process = pipe, Signer(key), os.getpid()
+
+    def collected(self, tests: list[str], device: str) -> None:
+        self._send({"type": "collected", "tests": tests, "device": device})
+
+    def started(self, test: str) -> None:
+        self._send({"type": "started", "test": test})
+
+    def finished(self, test: str, outcome: str, seconds: float, failure: Failure | None) -> None:
+        message = {"type": "finished", "test": test, "outcome": outcome, "seconds": seconds}
+        self._send(message | ({"failure": asdict(failure)} if failure else {}))
+
+    def problem(self, verdict: str, failure: Failure) -> None:
+        """What stops or spoils the check as a whole."""
+        self._send({"type": "problem", "verdict": verdict, "failure": asdict(failure)})
+
+    def ended(self) -> None:
+        self._send({"type": "ended"})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if os.getpid() != self._process:
+            # an attempt that forks has no second judge
+            os._exit(1)
+        data = self._signer.sign(message)
+        while data:
+            data = data[os.write(self._pipe, data) :]

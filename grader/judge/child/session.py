@@ -1,0 +1,202 @@
+"""One run of pytest over the hidden tests, each reported as it ends."""
+
+import os
+import sys
+import time
+import types
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import torch
+
+from grader.judge.child.attempt import Unfit, fit, load_module, wrap
+from grader.judge.child.boundary import Boundary
+from grader.judge.child.explain import Explainer
+from grader.judge.child.guard import Guard
+from grader.judge.child.printing import Printing
+from grader.judge.child.report import Reporter
+from grader.judge.child.restore import Namespaces, Surroundings
+from grader.judge.child.start import on_gpu
+from grader.judge.protocol import Failure, Task
+
+# pytest plugins that a judge has no use for, and that cost time
+UNUSED = (
+    "cacheprovider", "doctest", "junitxml", "logging", "pastebin", "setuponly", "setupplan",
+    "stepwise", "terminal", "terminalprogress", "warnings", "faulthandler", "unraisableexception",
+    "threadexception", "subtests", "capture", "debugging", "nose", "recwarn", "legacypath",
+)  # fmt: skip
+
+
+def run_session(task: Task, reports: int) -> None:
+    """Run the hidden tests on the attempt; all that is to be known goes to the pipe."""
+    reporter = Reporter(reports, task.key)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    arguments = [task.tests, "--import-mode=importlib", "-c", os.devnull, "--rootdir", task.folder]
+    arguments += [word for name in UNUSED for word in ("-p", f"no:{name}")]
+    session = Session(task, reporter)
+    code = pytest.main(arguments, plugins=[session])
+    if not session.collected:
+        words = f"the hidden tests could not be collected (pytest's exit code {int(code)})"
+        reporter.problem("error", Failure(words, tuple(session.collect_errors)))
+    reporter.ended()
+
+
+class Session:
+    """A pytest plugin: the order of events in one check."""
+
+    def __init__(self, task: Task, reporter: Reporter) -> None:
+        self._task, self._reporter = task, reporter
+        self._device = torch.device("cuda" if on_gpu(task) else "cpu")
+        self._explainer = Explainer(task.attempt, task.source)
+        self._printing = Printing(task.mark)
+        self._attempt: types.ModuleType | None = None
+        self._reference: types.ModuleType | None = None
+        self._failure: Failure | None = None
+        self.collected = False
+        self.collect_errors: list[str] = []
+
+    # collection, before the attempt exists
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.collect_errors += str(report.longrepr).splitlines()[-8:]
+
+    @pytest.hookimpl
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if not session.items or self.collect_errors:
+            return True
+        self.collected = True
+        self._reference = load_module("reference", self._task.solution)
+        del sys.modules["reference"]
+        tests = {item.module for item in session.items if isinstance(item, pytest.Function)}
+        self._reporter.collected([item.name for item in session.items], self._place())
+        self._surroundings = Surroundings()
+        self._namespaces = Namespaces([*tests, self._reference])
+        self._boundary = Boundary(self._task.forbids, self._task.mutates, self._namespaces.restore)
+        self._guard = Guard(self._task, lambda failure: self._reporter.problem("failed", failure))
+        if self._load():
+            for number, item in enumerate(session.items):
+                self._run(number, item)
+        return True
+
+    def _place(self) -> str:
+        interpreted = "triton" in self._task.requires and self._device.type == "cpu"
+        return "cpu, interpreted" if interpreted else self._device.type
+
+    def _load(self) -> bool:
+        """Import the attempt; whether there is something to judge."""
+        stub = Path(self._task.stub).read_text(encoding="utf-8")
+        self._guard.arm()
+        try:
+            module = load_module("attempt", self._task.attempt, self._task.source)
+            self._namespaces.restore()
+            fit(module, stub)
+            self._attempt = wrap(module, stub, self._boundary)
+            return True
+        except (SystemExit, KeyboardInterrupt) as error:
+            words = f"your code ended the program on import: {type(error).__name__}"
+            failure = self._explainer.failure(error)
+            self._reporter.problem("failed", Failure(words, trace=failure.trace))
+        except Unfit as error:
+            self._reporter.problem("error", self._explainer.failure(error))
+        except BaseException as error:
+            self._namespaces.restore()
+            failure = self._explainer.failure(error)
+            facts = ("your file does not import", *failure.facts)
+            self._reporter.problem(
+                "unimplemented" if failure.unimplemented else "error",
+                Failure(failure.headline, facts, trace=failure.trace),
+            )
+        finally:
+            self._namespaces.restore()
+        return False
+
+    # one test
+
+    def _run(self, number: int, item: pytest.Item) -> None:
+        self._surroundings.restore(self._seed(item))
+        self._boundary.new_test()
+        self._explainer.new_test()
+        self._printing.new_test(number)
+        self._failure = None
+        self._reporter.started(item.name)
+        # pytest keeps a fixture until it knows which test comes next; each test is alone here
+        began = time.perf_counter()
+        reports = _run_test(item)
+        seconds = time.perf_counter() - began
+        self._namespaces.restore()
+        self._printing.flush()
+        outcomes = {report.outcome for report in reports}
+        if self._boundary.violation is not None and "failed" not in outcomes:
+            # the attempt caught what was raised at it
+            outcomes.add("failed")
+            self._failure = self._explainer.failure(self._boundary.violation, self._boundary.inputs)
+        outcome = "passed"
+        if "failed" in outcomes:
+            assert self._failure
+            outcome = "unimplemented" if self._failure.unimplemented else "failed"
+        elif "skipped" in outcomes:
+            outcome = "skipped"
+        self._reporter.finished(item.name, outcome, seconds, self._failure)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> pytest.TestReport:
+        """pytest's own report would read the test's source, which nobody may see."""
+        error = call.excinfo.value if call.excinfo else None
+        outcome: Literal["passed", "failed", "skipped"] = "passed"
+        if isinstance(error, pytest.skip.Exception):
+            outcome, self._failure = "skipped", Failure(str(error.msg))
+        elif error is not None:
+            # what the attempt replaced must not take part in explaining
+            self._namespaces.restore()
+            outcome = "failed"
+            self._failure = self._explainer.failure(error, self._boundary.inputs)
+        assert call.when != "collect"
+        return pytest.TestReport(
+            item.nodeid, item.location, {}, outcome, None, call.when, duration=call.duration
+        )
+
+    @pytest.hookimpl
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
+        self._explainer.compared(op, left, right)
+
+    def _seed(self, item: pytest.Item) -> int:
+        """Each test's own seed, the same whatever ran before it."""
+        text = f"{self._task.seed}/{item.name}".encode()
+        return int.from_bytes(blake2b(text, digest_size=4).digest(), "big") >> 1
+
+    # fixtures
+
+    @pytest.fixture
+    def attempt(self) -> types.ModuleType:
+        """The learner's module."""
+        assert self._attempt is not None
+        return self._attempt
+
+    @pytest.fixture
+    def reference(self) -> types.ModuleType:
+        """The solution's module."""
+        assert self._reference is not None
+        return self._reference
+
+    @pytest.fixture
+    def device(self) -> torch.device:
+        """Where tensors go."""
+        return self._device
+
+    @pytest.fixture
+    def seed(self, request: pytest.FixtureRequest) -> int:
+        """This test's own seed."""
+        return self._seed(request.node)
+
+
+def _run_test(item: pytest.Item) -> list[pytest.TestReport]:
+    from _pytest.runner import runtestprotocol
+
+    return runtestprotocol(item, log=False, nextitem=None)

@@ -1,0 +1,97 @@
+"""What an attempt prints: told apart by test, cut to size, made safe to show."""
+
+import re
+
+HEAD = 24_000
+TAIL = 4_000
+LINES = 400
+
+# escape sequences: CSI, OSC, and the two-character ones
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+# control characters, those that reverse text among them
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class Transcript:
+    """The bytes of one test: the first and the last of them, and how many are missing."""
+
+    __slots__ = ("dropped", "head", "tail")
+
+    def __init__(self) -> None:
+        self.head, self.tail, self.dropped = bytearray(), bytearray(), 0
+
+    def add(self, data: bytes) -> None:
+        room = HEAD - len(self.head)
+        if room > 0:
+            self.head += data[:room]
+            data = data[room:]
+        if data:
+            self.tail += data
+            if len(self.tail) > TAIL:
+                self.dropped += len(self.tail) - TAIL
+                del self.tail[:-TAIL]
+
+    def text(self) -> str:
+        head = clean(self.head)
+        if not self.dropped:
+            return _cut_lines(head + clean(self.tail))
+        return _cut_lines(head) + f"\n... {self.dropped:,} bytes not shown ...\n" + clean(self.tail)
+
+
+class Output:
+    """All that a child prints, as it comes, split at the marks between tests."""
+
+    def __init__(self, mark: bytes) -> None:
+        self._mark = mark
+        self._pending = b""
+        self._tests: dict[int, Transcript] = {}
+        self._at = -1
+
+    def feed(self, data: bytes) -> None:
+        data = self._pending + data
+        self._pending = b""
+        while (start := data.find(self._mark)) >= 0:
+            self._add(data[:start])
+            number, end, rest = data[start + len(self._mark) :].partition(b"\n")
+            if not end:
+                self._pending = data[start:]
+                return
+            self._at = int(number) if number.isdigit() else self._at
+            data = rest
+        # a mark may be cut in two by the size of a read
+        cut = next(
+            (n for n in range(len(self._mark) - 1, 0, -1) if data.endswith(self._mark[:n])), 0
+        )
+        self._add(data[: len(data) - cut])
+        self._pending = data[len(data) - cut :]
+
+    def of(self, number: int) -> str:
+        """What test number printed; -1 is what came before the first."""
+        transcript = self._tests.get(number)
+        return transcript.text() if transcript else ""
+
+    def close(self) -> None:
+        self._add(self._pending)
+        self._pending = b""
+
+    def _add(self, data: bytes) -> None:
+        if data:
+            self._tests.setdefault(self._at, Transcript()).add(data)
+
+
+def clean(data: bytes | bytearray) -> str:
+    """Text without escape codes and control characters, so that it cannot harm a terminal."""
+    text = bytes(data).decode("utf-8", errors="replace").replace("\r\n", "\n")
+    return CONTROLS.sub("", ESCAPES.sub("", text))
+
+
+def _cut_lines(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    if len(lines) <= LINES:
+        return text
+    missing = len(lines) - LINES
+    return (
+        "".join(lines[: LINES - 20])
+        + f"... {missing:,} lines not shown ...\n"
+        + "".join(lines[-20:])
+    )

@@ -1,0 +1,76 @@
+"""Ending a child and all that it started, wherever it went."""
+
+import ctypes
+import os
+import signal
+import sys
+from contextlib import suppress
+
+import psutil
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what a child leaves behind, so that it can be found and ended.
+
+    A process that forks twice and calls setsid is in no group or session of its
+    check any more; on Linux it then comes to this process instead of to init.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_tree(pid: int, keep: frozenset[int] = frozenset()) -> None:
+    """Kill a child, its descendants, and the orphans that came to this process.
+
+    Args:
+        pid: The child. It is reaped by whoever waits for it, not here.
+        keep: Children of this process that are not to be touched, such as other checks.
+    """
+    with suppress(ProcessLookupError, PermissionError):
+        # the child leads a session of its own
+        os.killpg(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    # each round may find what a killed process had started meanwhile
+    for _ in range(50):
+        victims = _descendants(pid) + _orphans(keep | {pid})
+        if not victims:
+            return
+        for victim in victims:
+            with suppress(psutil.Error):
+                victim.kill()
+        psutil.wait_procs(victims, timeout=0.2)
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a child and its descendants, what they share counted once at the child."""
+    try:
+        root = psutil.Process(pid)
+        total = int(root.memory_info().rss)
+        for process in root.children(recursive=True):
+            with suppress(psutil.Error):
+                memory = process.memory_info()
+                total += int(memory.rss - getattr(memory, "shared", 0))
+        return total
+    except psutil.Error:
+        return 0
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return list(psutil.Process(pid).children(recursive=True))
+    except psutil.Error:
+        return []
+
+
+def _orphans(keep: frozenset[int]) -> list[psutil.Process]:
+    if sys.platform != "linux":
+        return []
+    here = psutil.Process()
+    found = []
+    for child in here.children():
+        if child.pid not in keep:
+            found += [child, *child.children(recursive=True)]
+    return found

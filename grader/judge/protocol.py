@@ -1,0 +1,233 @@
+"""What the two processes of a check know of each other."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b
+from typing import Any
+
+VERDICTS = ("passed", "failed", "error", "timeout", "crashed", "unimplemented", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a check may use.
+
+    Attributes:
+        start: Seconds until torch is imported and the tests are collected.
+        test: Seconds for one test, and for importing the attempt.
+        total: Seconds for all of it, after the start.
+        memory: Bytes beyond what torch itself takes.
+    """
+
+    start: float = 120.0
+    test: float = 10.0
+    total: float = 60.0
+    memory: int = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One attempt to judge.
+
+    Attributes:
+        attempt: The path that the learner knows; its text is in source.
+        stub, solution, tests: Paths of the kata's files.
+        folder: An empty folder of this check's own, its working directory.
+        device: "cpu", "cuda" or "auto", which is cuda for kernels where there is one.
+        key: Signs the child's messages, in hexadecimal.
+        secrets: Folders that the attempt may not look into.
+    """
+
+    kata: str
+    attempt: str
+    source: str
+    stub: str
+    solution: str
+    tests: str
+    seed: int
+    folder: str
+    key: str
+    secrets: tuple[str, ...]
+    device: str = "auto"
+    forbids: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    mutates: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def mark(self) -> bytes:
+        """What stands before a test's number between the outputs of two tests.
+
+        The folder's name is random, so it does not come up by chance.
+        """
+        return b"\x00kata-test:" + self.folder.encode() + b":"
+
+    @property
+    def trace(self) -> str:
+        """Where the child writes its last position: beside its folder, not in it."""
+        return os.path.join(os.path.dirname(self.folder), "trace")
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Task":
+        data = json.loads(text)
+        limits = Limits(**data.pop("limits"))
+        lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
+        return cls(**(data | lists), limits=limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a claim does not hold, in words for the learner.
+
+    Attributes:
+        headline: What is wrong, in one line.
+        facts: Where and by how much, a line each.
+        inputs: What went into the last call, a line each.
+        trace: Lines of the learner's own file, as (line number, function, text).
+        unimplemented: NotImplementedError came from the attempt.
+    """
+
+    headline: str
+    facts: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    trace: tuple[tuple[int, str, str], ...] = ()
+    unimplemented: bool = False
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "Failure":
+        return cls(
+            headline=data["headline"],
+            facts=tuple(data["facts"]),
+            inputs=tuple(data["inputs"]),
+            trace=tuple((line, where, text) for line, where, text in data["trace"]),
+            unimplemented=data["unimplemented"],
+        )
+
+    def lines(self) -> list[str]:
+        trace = [f"line {line}, in {where}: {text}" for line, where, text in self.trace]
+        return [self.headline, *self.facts, *self.inputs, *trace]
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One claim, judged.
+
+    Attributes:
+        name: The test's name, with its parameters: "test_matches_torch[float64]".
+        outcome: passed, failed, timeout, crashed, unimplemented, skipped, or unjudged
+            when the check ended before it.
+        printed: What the attempt printed meanwhile, cut to size.
+    """
+
+    # pytest would take the class for tests
+    __test__ = False
+
+    name: str
+    outcome: str
+    seconds: float = 0.0
+    failure: Failure | None = None
+    printed: str = ""
+
+    @property
+    def claim(self) -> str:
+        """The name as a sentence."""
+        name, _, parameters = self.name.partition("[")
+        words = name.removeprefix("test_").replace("_", " ")
+        sentence = words[:1].upper() + words[1:]
+        return f"{sentence} ({parameters.removesuffix(']')})" if parameters else sentence
+
+    @property
+    def message(self) -> str:
+        return "\n".join(self.failure.lines()) if self.failure else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A verdict, and what led to it.
+
+    Attributes:
+        tests: Every expected test, once, in the order of the file.
+        problem: What stopped the check as a whole: the file does not load, a clock ran
+            out, the process ended.
+        printed: What was printed while the file was loaded.
+        device: Where it ran: "cpu", "cuda", or "cpu, interpreted" for kernels.
+    """
+
+    kata: str
+    verdict: str
+    seed: int
+    seconds: float = 0.0
+    tests: tuple[TestResult, ...] = ()
+    problem: Failure | None = None
+    printed: str = ""
+    device: str = "cpu"
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == "passed"
+
+    @property
+    def message(self) -> str:
+        return "\n".join(self.problem.lines()) if self.problem else ""
+
+    def to_data(self) -> dict[str, Any]:
+        """The object that --json prints."""
+        return {
+            "kata": self.kata,
+            "verdict": self.verdict,
+            "tests": [
+                {
+                    "name": test.name,
+                    "outcome": test.outcome,
+                    "seconds": round(test.seconds, 4),
+                    "message": test.message,
+                }
+                for test in self.tests
+            ],
+            "seed": self.seed,
+            "seconds": round(self.seconds, 3),
+            "message": self.message,
+            "device": self.device,
+        }
+
+    def after(self, seconds: float) -> "Result":
+        return replace(self, seconds=seconds)
+
+
+class Signer:
+    """Signs and checks messages, each with its number, so that none can be forged or replayed.
+
+    The key itself is not kept: only the state of a hash that was begun with it.
+    """
+
+    __slots__ = ("_keyed", "_number")
+
+    def __init__(self, key: str) -> None:
+        self._keyed = blake2b(key=bytes.fromhex(key), digest_size=16)
+        self._number = 0
+
+    def sign(self, message: dict[str, Any]) -> bytes:
+        """A line with the message, with a line break before it: what an attempt wrote to
+        the pipe without one must not spoil it."""
+        body = json.dumps(message).encode()
+        self._number += 1
+        return b"\n" + self._seal(body) + b" " + body + b"\n"
+
+    def read(self, line: bytes) -> dict[str, Any] | None:
+        """The message in a line, or None if it is not the next one from the other side."""
+        seal, _, body = line.partition(b" ")
+        self._number += 1
+        if seal != self._seal(body):
+            self._number -= 1
+            return None
+        message: dict[str, Any] = json.loads(body)
+        return message
+
+    def _seal(self, body: bytes) -> bytes:
+        state = self._keyed.copy()
+        state.update(self._number.to_bytes(8, "big") + body)
+        return state.hexdigest().encode()

@@ -1,0 +1,259 @@
+"""Watches one child from its start to its end: its messages, its clocks, its memory.
+
+A state machine without a loop of its own, so that one process can watch many.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from grader.judge import processes
+from grader.judge.output import Output
+from grader.judge.protocol import Failure, Result, Signer, Task, TestResult
+from grader.judge.trace import learner_lines
+
+CHUNK = 1 << 16
+# one message with its failure is far below; more is not the grader's
+LONGEST_LINE = 1 << 22
+MEMORY_INTERVAL = 0.1
+# for faulthandler to write down where the attempt is
+LAST_WORDS = 0.3
+
+Listener = Callable[[TestResult], None]
+
+
+class Supervision:
+    """One child and what is known of it.
+
+    Attributes:
+        pipes: The file descriptors to read from, messages and output.
+        result: None until the child has ended.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        pid: int,
+        reports: int,
+        output: int,
+        poll: Callable[[], int | None],
+        listener: Listener | None = None,
+    ) -> None:
+        self.task, self.pid = task, pid
+        self.result: Result | None = None
+        self.pipes = {reports: self._read_reports, output: self._read_output}
+        self._poll, self._listener = poll, listener
+        self._signer = Signer(task.key)
+        self._buffer = b""
+        self._output = Output(task.mark)
+        self._began = time.monotonic()
+        self._deadline = self._began + task.limits.start
+        self._end_of_all = float("inf")
+        self._next_memory = self._began + 1.0
+        self._baseline: int | None = None
+        self._phase = "start"
+        self._expected: list[str] = []
+        self._finished: dict[str, TestResult] = {}
+        self._running: str | None = None
+        self._problem: Failure | None = None
+        self._verdict: str | None = None
+        self._complete = False
+        self._device = "cpu"
+        for pipe in self.pipes:
+            os.set_blocking(pipe, False)
+
+    def read(self, pipe: int) -> bool:
+        """Take what a pipe holds; False when it is at its end."""
+        try:
+            data = os.read(pipe, CHUNK)
+        except BlockingIOError:
+            return True
+        if data:
+            self.pipes[pipe](data)
+        return bool(data)
+
+    def tick(self) -> float:
+        """See whether the child has ended or must end; the seconds until the next look."""
+        now = time.monotonic()
+        status = self._poll()
+        if self._complete or status is not None:
+            self._close(status)
+        elif now > min(self._deadline, self._end_of_all):
+            self._time_out(now)
+        elif now > self._next_memory:
+            self._next_memory = now + MEMORY_INTERVAL
+            self._check_memory()
+        return min(0.02 if status is None else 0.0, max(self._deadline - now, 0.0))
+
+    def cancel(self) -> None:
+        """End the child at once, without a verdict."""
+        processes.end_tree(self.pid)
+
+    # messages
+
+    def _read_reports(self, data: bytes) -> None:
+        self._buffer += data
+        *lines, self._buffer = self._buffer.split(b"\n")
+        if len(self._buffer) > LONGEST_LINE:
+            self._buffer = b""
+        for line in lines:
+            message = self._signer.read(line) if line else None
+            if message:
+                self._handle(message)
+
+    def _read_output(self, data: bytes) -> None:
+        self._output.feed(data)
+
+    def _handle(self, message: dict[str, object]) -> None:
+        now = time.monotonic()
+        self._deadline = now + self.task.limits.test
+        match message:
+            case {"type": "collected", "tests": list(tests), "device": str(device)}:
+                self._phase, self._expected, self._device = "load", tests, device
+                self._end_of_all = now + self.task.limits.total
+                self._baseline = processes.resident_bytes(self.pid)
+            case {"type": "started", "test": str(test)}:
+                self._phase, self._running = "test", test
+            case {"type": "finished", "test": str(test), "outcome": str(outcome)}:
+                self._finish(test, outcome, message)
+            case {"type": "problem", "verdict": str(verdict), "failure": dict(failure)}:
+                self._verdict = verdict
+                self._problem = self._problem or Failure.from_data(failure)
+            case {"type": "ended"}:
+                self._complete = True
+
+    def _finish(self, test: str, outcome: str, message: dict[str, object]) -> None:
+        seconds, failure = message.get("seconds"), message.get("failure")
+        assert isinstance(seconds, float)
+        result = TestResult(
+            name=test,
+            outcome=outcome,
+            seconds=seconds,
+            failure=Failure.from_data(failure) if isinstance(failure, dict) else None,
+        )
+        if test != self._running or test in self._finished:
+            # each expected test is reported once, after its start
+            self._verdict = "failed"
+            self._problem = Failure(f"the test {test} was reported twice or out of turn")
+            return
+        self._finished[test], self._running = result, None
+        self._deadline = time.monotonic() + self.task.limits.test
+        if self._listener:
+            self._listener(result)
+
+    # ends
+
+    def _time_out(self, now: float) -> None:
+        os.kill(self.pid, signal.SIGUSR1)
+        time.sleep(LAST_WORDS)
+        limits = self.task.limits
+        if now > self._end_of_all:
+            words = f"timed out: the tests took more than {limits.total:g} s in all"
+        elif self._phase == "start":
+            words = f"torch and the tests were not loaded within {limits.start:g} s"
+        else:
+            words = f"timed out after {limits.test:g} s {self._where()}"
+        self._stop("timeout", words, "an endless loop, a sleep, or far too much work")
+
+    def _check_memory(self) -> None:
+        if self._baseline is None:
+            return
+        used = processes.resident_bytes(self.pid) - self._baseline
+        if used > self.task.limits.memory:
+            os.kill(self.pid, signal.SIGUSR1)
+            time.sleep(LAST_WORDS)
+            limit = self.task.limits.memory / 2**30
+            self._stop("failed", f"out of memory {self._where()}: more than {limit:.1f} GiB")
+
+    def _stop(self, verdict: str, headline: str, *facts: str) -> None:
+        self._verdict, self._problem = verdict, self._failure(headline, *facts)
+        processes.end_tree(self.pid)
+        self._close(self._poll())
+
+    def _close(self, status: int | None) -> None:
+        """The child has said all, or has gone: no process, no pipe is left behind."""
+        processes.end_tree(self.pid)
+        deadline = time.monotonic() + 5
+        while status is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+            status = self._poll()
+        for pipe in self.pipes:
+            # what was written before the end is still in the pipe
+            while self._drain(pipe):
+                pass
+            os.close(pipe)
+        self._output.close()
+        if not self._complete and self._problem is None:
+            self._verdict, self._problem = self._explain(status or 0)
+        self.result = self._judge()
+
+    def _drain(self, pipe: int) -> bool:
+        try:
+            data = os.read(pipe, CHUNK)
+        except BlockingIOError:
+            return False
+        if data:
+            self.pipes[pipe](data)
+        return bool(data)
+
+    def _explain(self, status: int) -> tuple[str, Failure]:
+        """Words for a child that ended before its work did."""
+        where = self._where()
+        if self._phase == "start":
+            said = self._output.of(-1).strip().splitlines()[-12:]
+            return "error", Failure("the judge itself did not start", tuple(said))
+        if status >= 0:
+            return "failed", self._failure(f"your code ended the process {where}: exit {status}")
+        number = -status
+        if number == signal.SIGXCPU:
+            return "timeout", self._failure(f"timed out {where}: too much processor time")
+        if number == signal.SIGKILL:
+            return "failed", self._failure(
+                f"the process was killed {where}", "most likely it was out of memory"
+            )
+        name = signal.strsignal(number) or f"signal {number}"
+        return "crashed", self._failure(f"your code crashed the process {where}: {name.lower()}")
+
+    def _failure(self, headline: str, *facts: str) -> Failure:
+        return Failure(headline, facts, trace=learner_lines(Path(self.task.trace), self.task))
+
+    def _where(self) -> str:
+        if self._phase == "load":
+            return "while your file was imported"
+        if self._running:
+            claim = TestResult(self._running, "").claim
+            return f'in the test "{claim}"'
+        return "between two tests"
+
+    def _judge(self) -> Result:
+        tests = []
+        for number, name in enumerate(self._expected):
+            test = self._finished.get(name)
+            if test is None:
+                # what ended the check happened in the test that ran
+                ended = name == self._running and self._problem is not None
+                outcome = (self._verdict or "failed") if ended else "unjudged"
+                test = TestResult(name, outcome, failure=self._problem if ended else None)
+            tests.append(replace(test, printed=self._output.of(number)))
+        return Result(
+            kata=self.task.kata,
+            verdict=self._verdict or _verdict(tests, complete=self._complete),
+            seed=self.task.seed,
+            seconds=time.monotonic() - self._began,
+            tests=tuple(tests),
+            problem=self._problem,
+            printed=self._output.of(-1),
+            device=self._device,
+        )
+
+
+def _verdict(tests: list[TestResult], *, complete: bool) -> str:
+    outcomes = {test.outcome for test in tests}
+    if complete and outcomes == {"skipped"}:
+        return "skipped"
+    if complete and "passed" in outcomes and outcomes <= {"passed", "skipped"}:
+        return "passed"
+    return "unimplemented" if outcomes == {"unimplemented"} else "failed"

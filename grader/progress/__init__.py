@@ -1,0 +1,1 @@
+"""Progress: the practice folder, the facts in it, and what follows from them."""

@@ -1,0 +1,142 @@
+"""What follows from the facts: status, times, streak. Nothing of it is stored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from grader.progress.store import Event
+
+# who thinks longer than this without a check, a hint or a look has left the desk
+AWAY = 3600.0
+
+
+@dataclass(slots=True)
+class Round:
+    """One go at a kata, from its stub to a pass, a look at the solution, or a fresh start.
+
+    Attributes:
+        seconds: The time at work: pauses and absences left out.
+        timed: Whether it began with a start; what was checked without one has no time.
+        solved: When it passed first, in seconds since the epoch.
+    """
+
+    began: float
+    timed: bool
+    seconds: float = 0.0
+    checks: int = 0
+    hints: int = 0
+    solved: float | None = None
+    given_up: bool = False
+    last: float | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.solved is not None or self.given_up
+
+    def pass_time(self, at: float, now_running: bool) -> None:
+        """Count the time since the last event; None in `last` means paused."""
+        if self.last is not None and not self.over:
+            self.seconds += min(max(at - self.last, 0.0), AWAY)
+        self.last = at if now_running else None
+
+
+@dataclass(slots=True)
+class KataState:
+    rounds: list[Round] = field(default_factory=list)
+    last_seen: float = 0.0
+
+    @property
+    def round(self) -> Round | None:
+        return self.rounds[-1] if self.rounds else None
+
+    @property
+    def best(self) -> float | None:
+        """Seconds of the fastest round that passed without the solution."""
+        return min((r.seconds for r in self._won() if r.timed), default=None)
+
+    def _won(self) -> list[Round]:
+        return [r for r in self.rounds if r.solved is not None and not r.given_up]
+
+    @property
+    def status(self) -> str:
+        if self._won():
+            return "solved"
+        if any(r.given_up for r in self.rounds):
+            return "given up"
+        return "started" if self.rounds else "new"
+
+    @property
+    def hints(self) -> int:
+        return self.round.hints if self.round else 0
+
+    @property
+    def seconds(self) -> float:
+        return sum(r.seconds for r in self.rounds)
+
+    def elapsed(self, now: float) -> float:
+        """Seconds of the running round until now."""
+        if self.round is None:
+            return 0.0
+        if self.round.last is None or self.round.over:
+            return self.round.seconds
+        return self.round.seconds + min(max(now - self.round.last, 0.0), AWAY)
+
+
+@dataclass(slots=True)
+class State:
+    """All of it, by kata id.
+
+    Attributes:
+        current: The kata that was last started or checked, sweeps over all left out.
+    """
+
+    katas: dict[str, KataState]
+    current: str | None
+    checks: list[Event]
+
+    def of(self, kata: str) -> KataState:
+        return self.katas.get(kata) or KataState()
+
+    @property
+    def seconds(self) -> float:
+        return sum(state.seconds for state in self.katas.values())
+
+    def streak(self, today: date) -> int:
+        """Days in a row with a check, up to today, or to yesterday if today has none yet."""
+        days = {datetime.fromtimestamp(event.at).date() for event in self.checks}
+        day = today if today in days else today - timedelta(days=1)
+        count = 0
+        while day in days:
+            count, day = count + 1, day - timedelta(days=1)
+        return count
+
+
+def derive(events: Iterable[Event]) -> State:
+    """Fold the events, oldest first."""
+    state = State({}, None, [])
+    for event in events:
+        kata = state.katas.setdefault(event.kata, KataState())
+        if event.kind == "checked":
+            state.checks.append(event)
+        _apply(kata, event)
+        kata.last_seen = event.at
+        if not event.data.get("sweep"):
+            state.current = event.kata
+    return state
+
+
+def _apply(kata: KataState, event: Event) -> None:
+    fresh = event.kind == "reset" or (event.kind == "started" and event.data.get("fresh"))
+    if kata.round is None or fresh:
+        kata.rounds.append(Round(began=event.at, timed=event.kind != "checked", last=event.at))
+    this = kata.round
+    assert this is not None
+    this.pass_time(event.at, now_running=event.kind != "paused")
+    if event.kind == "checked":
+        this.checks += 1
+        if event.data.get("verdict") == "passed" and this.solved is None:
+            this.solved = event.at
+    elif event.kind == "hinted":
+        this.hints += 1
+    elif event.kind == "gave_up" and this.solved is None:
+        this.given_up = True

@@ -1,0 +1,77 @@
+"""The practice folder: where attempts lie, and what is kept of earlier ones.
+
+practice/attention/gqa.py                      the attempt
+practice/.kata/progress.db                     what happened
+practice/.kata/history/attention/gqa/*.py      attempts that made way for a fresh stub
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from grader.content.catalog import Kata
+from grader.errors import KataError
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".kata"
+
+    @property
+    def database(self) -> Path:
+        return self.state / "progress.db"
+
+    def attempt(self, kata: Kata) -> Path:
+        return self.root / kata.track / f"{kata.slug}.py"
+
+    def place_stub(self, kata: Kata) -> Path:
+        """Copy the stub where the attempt goes; an attempt that is there stays."""
+        path = self.attempt(kata)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # "x" never overwrites, whatever happens between a look and a write
+            with path.open("x", encoding="utf-8") as file:
+                file.write(kata.stub.read_text(encoding="utf-8"))
+        except FileExistsError:
+            pass
+        return path
+
+    def set_aside(self, kata: Kata) -> Path | None:
+        """Move the attempt to the history; None if there is none."""
+        path = self.attempt(kata)
+        if not path.exists():
+            return None
+        folder = self.state / "history" / kata.track / kata.slug
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        for suffix in ("", *(f"_{n}" for n in range(2, 1000))):
+            kept = folder / f"{stamp}{suffix}.py"
+            try:
+                # link and unlink, for a rename would replace a file of that name
+                os.link(path, kept)
+            except FileExistsError:
+                continue
+            except OSError:
+                # a file system without hard links
+                kept.write_bytes(path.read_bytes())
+            path.unlink()
+            return kept
+        raise KataError(f"{folder}: too many attempts in one second", code=3)
+
+
+def find_practice() -> Practice:
+    """$KATA_PRACTICE, else the nearest practice/ here or above, else one to be made here."""
+    if chosen := os.environ.get("KATA_PRACTICE"):
+        return Practice(Path(chosen).expanduser().absolute())
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if folder.name == "practice" and (folder / ".kata").is_dir():
+            return Practice(folder)
+        if (folder / "practice").is_dir():
+            return Practice(folder / "practice")
+    return Practice(here / "practice")

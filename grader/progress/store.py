@@ -1,0 +1,179 @@
+"""Facts, appended to SQLite: what happened is never changed or deleted.
+
+An append is on disk before it returns, so a process that is killed loses
+nothing that it has shown. Rollback journal rather than WAL: a practice folder
+may be synced, and then one file is better than three.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+from grader.errors import KataError
+
+SCHEMA = 1
+TABLES = """
+create table events (
+    id integer primary key autoincrement,
+    at real not null,
+    kind text not null,
+    kata text not null,
+    data text not null
+);
+create table sources (sha text primary key, text text not null);
+"""
+# what another process may hold the file for, under load
+PATIENCE = 60.0
+
+UNREADABLE = (sqlite3.DatabaseError, json.JSONDecodeError, UnicodeDecodeError)
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact.
+
+    Attributes:
+        at: Seconds since the epoch.
+        kind: started, checked, hinted, gave_up, reset, paused.
+        data: What else is known, by kind: see the functions that append it.
+    """
+
+    id: int
+    at: float
+    kind: str
+    kata: str
+    data: dict[str, Any]
+
+
+class Store:
+    """The events of one practice folder.
+
+    Attributes:
+        notice: What the person must know of the file, such as that a corrupt one
+            was set aside; None mostly.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notice: str | None = None
+
+    def append(self, kind: str, kata: str, *, source: str | None = None, **data: Any) -> Event:
+        """Add one event, and the attempt's source if there is one; durable on return."""
+        at = time.time()
+
+        def write(connection: sqlite3.Connection) -> int:
+            if source is not None:
+                data["source"] = sha256(source.encode()).hexdigest()
+                connection.execute(
+                    "insert or ignore into sources values (?, ?)", (data["source"], source)
+                )
+            cursor = connection.execute(
+                "insert into events (at, kind, kata, data) values (?, ?, ?, ?)",
+                (at, kind, kata, json.dumps(data)),
+            )
+            return cursor.lastrowid or 0
+
+        return Event(self._attempt(write), at, kind, kata, data)
+
+    def events(self) -> list[Event]:
+        """All events, in the order in which they were appended."""
+        if not self.path.exists():
+            return []
+
+        def read(connection: sqlite3.Connection) -> list[Event]:
+            rows = connection.execute("select id, at, kind, kata, data from events order by id")
+            return [
+                Event(id, at, kind, kata, json.loads(data)) for id, at, kind, kata, data in rows
+            ]
+
+        return self._attempt(read)
+
+    def source(self, sha: str) -> str | None:
+        """The text of an attempt that was judged."""
+        if not self.path.exists():
+            return None
+
+        def read(connection: sqlite3.Connection) -> str | None:
+            row = connection.execute("select text from sources where sha = ?", (sha,)).fetchone()
+            return row and str(row[0])
+
+        return self._attempt(read)
+
+    def _attempt(self, action: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        try:
+            with self._transaction() as connection:
+                return action(connection)
+        except sqlite3.OperationalError as error:
+            if "malformed" not in str(error) and "not a database" not in str(error):
+                raise KataError(f"{self.path}: {error}; nothing was lost", code=3) from None
+        except UNREADABLE:
+            pass
+        self._set_aside()
+        with self._transaction() as connection:
+            return action(connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as db:
+            db.execute("pragma synchronous = full")
+            # immediate: to wait here for another writer, never to fail halfway
+            db.execute("begin immediate")
+            try:
+                self._prepare(db)
+                yield db
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("rollback")
+                raise
+            db.execute("commit")
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        (version,) = db.execute("pragma user_version").fetchone()
+        if version > SCHEMA:
+            raise KataError(
+                f"{self.path} was written by a newer kata (schema {version}, known {SCHEMA}): "
+                "upgrade, or set KATA_PRACTICE to another folder"
+            )
+        if version == 0:
+            for statement in filter(str.strip, TABLES.split(";")):
+                db.execute(statement)
+            db.execute(f"pragma user_version = {SCHEMA}")
+
+    def _set_aside(self) -> None:
+        """Rename a file that SQLite cannot read, so that practice goes on."""
+        from grader.progress.locking import locked
+
+        with locked(self.path.with_suffix(".lock")):
+            if self._readable():
+                # another process was here first
+                return
+            stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+            kept = self.path.with_name(f"progress.corrupt-{stamp}.db")
+            self.path.rename(kept)
+            journal = self.path.with_name(self.path.name + "-journal")
+            if journal.exists():
+                journal.rename(kept.with_name(kept.name + "-journal"))
+        self.notice = (
+            f"{self.path} could not be read. It is kept as {kept.name}, and a new one begins. "
+            "Your attempts' files were not touched."
+        )
+
+    def _readable(self) -> bool:
+        try:
+            with self._transaction() as db:
+                (answer,) = db.execute("pragma quick_check(1)").fetchone()
+                for (data,) in db.execute("select data from events"):
+                    json.loads(data)
+                return bool(answer == "ok")
+        except UNREADABLE:
+            return False

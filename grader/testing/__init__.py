@@ -1,0 +1,36 @@
+"""What hidden tests share: comparisons, measurements, ranks and samples.
+
+Everything here raises Mismatch with words that a learner understands. Fixtures
+that every hidden test can ask for:
+
+    attempt     the learner's module
+    reference   the solution's module
+    device      torch.device that this check runs on: "cpu", or "cuda" for kernels
+    seed        an int, fresh for each check and test, printed for repetition
+
+All generators of random numbers are seeded before each test.
+"""
+
+from grader.testing.compare import Mismatch, assert_close, assert_equal
+from grader.testing.forbid import Forbidden, forbidden
+from grader.testing.gradients import assert_same_gradients, gradients
+from grader.testing.measure import flops, largest_intermediate
+from grader.testing.ranks import RankError, run_ranks
+from grader.testing.sampling import assert_distribution
+from grader.testing.unchanged import assert_unchanged
+
+__all__ = [
+    "Forbidden",
+    "Mismatch",
+    "RankError",
+    "assert_close",
+    "assert_distribution",
+    "assert_equal",
+    "assert_same_gradients",
+    "assert_unchanged",
+    "flops",
+    "forbidden",
+    "gradients",
+    "largest_intermediate",
+    "run_ranks",
+]

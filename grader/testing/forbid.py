@@ -1,0 +1,78 @@
+"""Forbidden functions, seen when they run: an alias or another module hides nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from grader.testing.compare import Mismatch
+
+
+class Forbidden(Mismatch):
+    """The attempt called what the kata asks it to write."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is not allowed in this kata",
+            'the spec lists it under "Not allowed": write it from smaller parts',
+        )
+
+
+@contextmanager
+def forbidden(*names: str) -> Iterator[list[str]]:
+    """Raise Forbidden when a torch function or operator of one of these names runs.
+
+    Yields the list of names seen, for an attempt may catch what is raised.
+    """
+    seen: list[str] = []
+    with ExitStack() as stack:
+        if names:
+            # a function mode sees F.layer_norm under every alias, a dispatch mode what runs
+            # inside of other functions and torch.ops
+            stack.enter_context(_Functions(frozenset(names), seen))
+            stack.enter_context(_Operators(frozenset(names), seen))
+        yield seen
+
+
+class _Functions(TorchFunctionMode):
+    def __init__(self, names: frozenset[str], seen: list[str]) -> None:
+        super().__init__()
+        self.names, self.seen = names, seen
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        # the in-place x.softmax_() and the operator's x.__matmul__ are the function itself
+        name = getattr(func, "__name__", "").strip("_")
+        if name in self.names:
+            self.seen.append(name)
+            raise Forbidden(name)
+        return func(*args, **(kwargs or {}))
+
+
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self, names: frozenset[str], seen: list[str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names, self.seen = names, seen
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        operator = func._schema.name.partition("::")[2].strip("_").removeprefix("native_")
+        for name in self.names:
+            # _scaled_dot_product_flash_attention_for_cpu and the like
+            family = "scaled_dot_product" if name == "scaled_dot_product_attention" else name
+            if operator == name or (family != name and operator.startswith(family)):
+                self.seen.append(name)
+                raise Forbidden(name)
+        return func(*args, **(kwargs or {}))

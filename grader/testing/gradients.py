@@ -1,0 +1,136 @@
+"""Gradients by value: a right result with a detached or wrong gradient is wrong."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from grader.testing.compare import Mismatch, assert_close
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """What one forward and backward pass gave."""
+
+    outputs: list[Tensor]
+    inputs: dict[str, Tensor | None]
+
+
+def gradients(
+    function: Callable[..., Any],
+    *args: Any,
+    cotangents: list[Tensor] | None = None,
+    names: tuple[str, ...] = (),
+    **kwargs: Any,
+) -> Gradients:
+    """Run function on fresh leaves and pull back through its differentiable outputs.
+
+    Args:
+        function: A function or a module, whose parameters are then inputs as well.
+        args, kwargs: Its arguments; every floating tensor among them becomes a leaf.
+        cotangents: One for each floating output tensor; random ones if omitted.
+        names: What to call the positional arguments; "input 0" and so on if omitted.
+    """
+    leaves: dict[str, Tensor] = {}
+
+    def leaf(name: str, value: Any) -> Any:
+        if isinstance(value, Tensor) and value.is_floating_point():
+            leaves[name] = value = value.detach().clone().requires_grad_()
+        return value
+
+    labels = [*names, *(f"input {i}" for i in range(len(names), len(args)))]
+    called = [leaf(label, value) for label, value in zip(labels, args, strict=False)]
+    keywords = {name: leaf(name, value) for name, value in kwargs.items()}
+    if isinstance(function, nn.Module):
+        leaves |= dict(function.named_parameters())
+
+    outputs = list(_tensors(function(*called, **keywords)))
+    if cotangents is None:
+        cotangents = [torch.randn_like(output) for output in outputs]
+    live = [
+        (output, cotangent)
+        for output, cotangent in zip(outputs, cotangents, strict=True)
+        if output.requires_grad
+    ]
+    if not live:
+        raise Mismatch(
+            "the result is cut off from its inputs: no gradient flows back",
+            "detach(), .data, .item(), torch.tensor(...) or no_grad() on the way does that",
+        )
+    found = torch.autograd.grad(
+        [output for output, _ in live],
+        list(leaves.values()),
+        [cotangent for _, cotangent in live],
+        allow_unused=True,
+    )
+    return Gradients(outputs, dict(zip(leaves, found, strict=True)))
+
+
+def assert_same_gradients(
+    actual: Callable[..., Any],
+    expected: Callable[..., Any],
+    *args: Any,
+    names: tuple[str, ...] = (),
+    rtol: float | None = None,
+    atol: float | None = None,
+    why: str | None = None,
+    **kwargs: Any,
+) -> None:
+    """Compare results, then the gradient of each input (and parameter) by value.
+
+    Both get the same random cotangents. Where the expected gradient is zero or
+    absent, none and zeros are equally right.
+
+    Raises:
+        Mismatch: Names the input whose gradient differs.
+    """
+    want = gradients(expected, *args, names=names, **kwargs)
+    cotangents = [torch.randn_like(output) for output in want.outputs]
+    want = gradients(expected, *args, names=names, cotangents=cotangents, **kwargs)
+    result = list(_tensors(_detached_call(actual, *args, **kwargs)))
+    if len(result) != len(want.outputs):
+        raise Mismatch(f"expected {len(want.outputs)} result tensors, got {len(result)}")
+    for i, (value, output) in enumerate(zip(result, want.outputs, strict=True)):
+        label = "result" if len(result) == 1 else f"result[{i}]"
+        assert_close(value.detach(), output.detach(), rtol=rtol, atol=atol, why=why, label=label)
+
+    got_all = gradients(actual, *args, names=names, cotangents=cotangents, **kwargs)
+    for name, gradient in want.inputs.items():
+        got = got_all.inputs.get(name)
+        if gradient is None and got is None:
+            continue
+        like = gradient if gradient is not None else got
+        assert like is not None
+        if got is None and like.any():
+            raise Mismatch(
+                f"no gradient reaches {name}: the result is cut off from it",
+                "detach(), .data, .item() or no_grad() on the way does that",
+            )
+        assert_close(
+            torch.zeros_like(like) if got is None else got,
+            torch.zeros_like(like) if gradient is None else gradient,
+            rtol=rtol,
+            atol=atol,
+            why=why,
+            label=f"the gradient of {name}",
+        )
+
+
+def _detached_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    with torch.no_grad():
+        return function(*args, **kwargs)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The floating tensors of a result, in order."""
+    if isinstance(value, Tensor):
+        if value.is_floating_point():
+            yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)

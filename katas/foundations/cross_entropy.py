@@ -1,0 +1,54 @@
+"""Cross-entropy with ignore_index and label smoothing."""
+
+import torch
+from torch import Tensor
+
+
+def cross_entropy(
+    logits: Tensor,
+    targets: Tensor,
+    *,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> Tensor:
+    """Score logits against class indices, as torch.nn.functional.cross_entropy does.
+
+    With p = softmax(logits) over V classes, the loss of one target t is
+
+        (1 - label_smoothing) * -log p[t] + label_smoothing * mean of -log p over all V
+
+    Logits of any finite size give a finite loss. A logit may be -inf, a masked token:
+    with label_smoothing 0 its probability and its gradient are 0, and the loss stays
+    finite, as long as it is not the target's.
+
+    Where targets equal ignore_index, the loss and the gradient of those logits are 0,
+    with label smoothing too.
+
+    Args:
+        logits: (N, V) or (N, V, d1, d2, ...), any floating dtype. The classes are axis 1.
+        targets: (N,) or (N, d1, d2, ...), int64, from 0 to V - 1 or ignore_index.
+        ignore_index: Any int. It may also be one of 0 to V - 1, such as a padding token.
+        label_smoothing: From 0 to 1.
+        reduction: "none" keeps each loss, "sum" adds them up, "mean" divides that sum by
+            the number of targets that are not ignored. Where there are none (all ignored,
+            or N = 0), the mean is 0 and so are its gradients; torch returns NaN there.
+
+    Returns:
+        The shape of targets for "none", else (). float32, or float64 for float64 logits:
+        all is computed in that dtype, and a loss in bfloat16 would be too coarse to log.
+        Gradients flow to logits.
+
+    Raises:
+        ValueError: A target is neither ignore_index nor from 0 to V - 1, or reduction is
+            none of the three.
+
+    Not allowed:
+        cross_entropy, nll_loss, log_softmax and logsumexp, also as modules.
+        Changing logits or targets in place.
+
+    Source:
+        Szegedy et al. 2015, "Rethinking the Inception Architecture for Computer Vision",
+        section 7, for label smoothing: https://arxiv.org/abs/1512.00567
+    """
+    raise NotImplementedError

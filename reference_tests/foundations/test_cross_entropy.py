@@ -1,0 +1,269 @@
+"""Values are compared in float64, where only logic, not rounding, can differ."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from grader.testing import assert_close, assert_same_gradients
+
+REDUCTIONS = pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+SHAPES = [
+    pytest.param((7, 5), id="rows"),
+    pytest.param((6, 6), id="square"),
+    pytest.param((2, 5, 3), id="sequences"),
+    pytest.param((2, 4, 4), id="as-many-tokens-as-classes"),
+    pytest.param((2, 5, 3, 4), id="images"),
+]
+HALVES = [
+    pytest.param(torch.bfloat16, id="bfloat16"),
+    pytest.param(torch.float16, id="float16"),
+]
+
+
+def make_inputs(*shape, ignore_index=-100, dtype=torch.float64):
+    """Logits and targets; in each row of the batch but the first, one target is ignored."""
+    logits = 3 * torch.randn(shape, dtype=torch.float64)
+    targets = torch.randint(shape[1], (shape[0], *shape[2:]))
+    # not 0 where 0 is ignored, for then too many would be
+    targets[targets == ignore_index] = shape[1] - 1
+    targets.flatten()[1 :: max(2, targets[0].numel())] = ignore_index
+    return logits.to(dtype), targets
+
+
+@REDUCTIONS
+@pytest.mark.parametrize("shape", SHAPES)
+def test_matches_torch(attempt, shape, reduction):
+    logits, targets = make_inputs(*shape)
+    expected = functional.cross_entropy(logits, targets, reduction=reduction)
+
+    assert_close(attempt.cross_entropy(logits, targets, reduction=reduction), expected)
+
+
+@REDUCTIONS
+@pytest.mark.parametrize("shape", SHAPES)
+def test_label_smoothing_matches_torch(attempt, shape, reduction):
+    logits, targets = make_inputs(*shape)
+    options = {"label_smoothing": 0.3, "reduction": reduction}
+    expected = functional.cross_entropy(logits, targets, **options)
+
+    assert_close(attempt.cross_entropy(logits, targets, **options), expected)
+
+
+def test_the_mean_is_the_default(attempt):
+    logits, targets = make_inputs(7, 5)
+    expected = functional.cross_entropy(logits, targets, reduction="mean")
+
+    assert_close(attempt.cross_entropy(logits, targets), expected)
+
+
+def test_matches_a_case_worked_out_by_hand(attempt):
+    # probabilities 1/8, 2/8 and 5/8
+    logits = torch.tensor([[1.0, 2.0, 5.0]], dtype=torch.float64).log() + 7
+    target = torch.tensor([1])
+    expected = torch.tensor(math.log(4), dtype=torch.float64)
+
+    assert_close(attempt.cross_entropy(logits, target), expected)
+
+
+def test_smoothing_spreads_over_all_classes_and_the_target_too(attempt):
+    logits = torch.tensor([[1.0, 2.0, 5.0]], dtype=torch.float64).log() + 7
+    target = torch.tensor([1])
+    losses = math.log(8), math.log(4), math.log(8 / 5)
+    expected = torch.tensor(0.7 * losses[1] + 0.3 * sum(losses) / 3, dtype=torch.float64)
+
+    assert_close(attempt.cross_entropy(logits, target, label_smoothing=0.3), expected)
+
+
+def test_full_smoothing_forgets_the_target(attempt):
+    logits, targets = make_inputs(6, 5)
+    expected = functional.cross_entropy(logits, targets, label_smoothing=1.0)
+
+    assert_close(attempt.cross_entropy(logits, targets, label_smoothing=1.0), expected)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2], ids=["hard", "smoothed"])
+def test_ignored_targets_do_not_count_in_the_mean(attempt, label_smoothing):
+    logits, targets = make_inputs(6, 5)
+    kept = targets != -100
+    expected = functional.cross_entropy(
+        logits[kept], targets[kept], label_smoothing=label_smoothing
+    )
+
+    assert_close(
+        attempt.cross_entropy(logits, targets, label_smoothing=label_smoothing), expected
+    )
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2], ids=["hard", "smoothed"])
+def test_ignored_targets_have_no_loss(attempt, label_smoothing):
+    logits, targets = make_inputs(6, 5)
+
+    losses = attempt.cross_entropy(
+        logits, targets, label_smoothing=label_smoothing, reduction="none"
+    )
+
+    ignored = losses[targets == -100].tolist()
+    assert ignored == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("ignore_index", [0, 2, -1, 50], ids=["0", "2", "minus-1", "50"])
+def test_any_index_can_be_ignored(attempt, ignore_index):
+    logits, targets = make_inputs(2, 5, 4, ignore_index=ignore_index)
+    options = {"ignore_index": ignore_index, "label_smoothing": 0.1}
+    expected = functional.cross_entropy(logits, targets, **options)
+
+    assert_close(attempt.cross_entropy(logits, targets, **options), expected)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2], ids=["hard", "smoothed"])
+@REDUCTIONS
+def test_all_targets_ignored_gives_zero(attempt, reduction, label_smoothing):
+    logits, targets = make_inputs(3, 5)
+    targets[:] = -100
+    expected = torch.zeros(3 if reduction == "none" else (), dtype=torch.float64)
+
+    loss = attempt.cross_entropy(
+        logits, targets, label_smoothing=label_smoothing, reduction=reduction
+    )
+
+    assert_close(loss, expected)
+
+
+def test_all_targets_ignored_gives_gradients_of_zero(attempt):
+    logits, targets = make_inputs(3, 5)
+    targets[:] = -100
+
+    def expected(logits):
+        return 0 * logits.sum()
+
+    def loss(logits):
+        return attempt.cross_entropy(logits, targets, label_smoothing=0.1)
+
+    assert_same_gradients(loss, expected, logits, names=("logits",))
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_an_empty_batch_gives_zero(attempt, reduction):
+    logits, targets = torch.randn(0, 5), torch.zeros(0, dtype=torch.int64)
+
+    assert_close(attempt.cross_entropy(logits, targets, reduction=reduction), torch.tensor(0.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_large_logits_give_a_finite_loss(attempt, dtype):
+    logits = torch.tensor([[1e4, 0.0, -1e4], [-1e4, -1e4, -2e4]], dtype=dtype).repeat(2, 1)
+    targets = torch.tensor([0, 0, 2, 2])
+    # row by row: no other class near, one equal class, and losses as large as the gaps
+    expected = torch.tensor([0.0, math.log(2), 2e4, 1e4 + math.log(2)], dtype=dtype)
+
+    assert_close(attempt.cross_entropy(logits, targets, reduction="none"), expected)
+
+
+def test_large_logits_give_finite_gradients(attempt):
+    logits = 1e4 * torch.randn(4, 5, dtype=torch.float64)
+    targets = torch.tensor([0, 4, 2, 1])
+
+    def expected(logits):
+        return functional.cross_entropy(logits, targets)
+
+    def loss(logits):
+        return attempt.cross_entropy(logits, targets)
+
+    assert_same_gradients(loss, expected, logits, names=("logits",))
+
+
+def test_a_logit_of_minus_infinity_has_no_probability(attempt):
+    logits, targets = make_inputs(6, 5)
+    masked = torch.cat([torch.full((6, 1), -math.inf), logits], dim=1)
+    shifted = torch.where(targets == -100, targets, targets + 1)
+
+    def expected(logits):
+        return functional.cross_entropy(logits, targets)
+
+    def loss(logits):
+        return attempt.cross_entropy(torch.cat([masked[:, :1], logits], dim=1), shifted)
+
+    assert_same_gradients(loss, expected, logits, names=("logits",))
+
+
+def test_the_gradient_of_a_logit_of_minus_infinity_is_zero(attempt):
+    logits, targets = make_inputs(6, 5)
+    logits[:, 0] = -math.inf
+    targets[targets == 0] = 1
+
+    def expected(logits):
+        return functional.cross_entropy(logits, targets)
+
+    def loss(logits):
+        return attempt.cross_entropy(logits, targets)
+
+    assert_same_gradients(loss, expected, logits, names=("logits",))
+
+
+@REDUCTIONS
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.3], ids=["hard", "smoothed"])
+def test_gradients_match_torch(attempt, reduction, label_smoothing):
+    logits, targets = make_inputs(2, 5, 3)
+    options = {"label_smoothing": label_smoothing, "reduction": reduction}
+
+    def expected(logits):
+        return functional.cross_entropy(logits, targets, **options)
+
+    def loss(logits):
+        return attempt.cross_entropy(logits, targets, **options)
+
+    assert_same_gradients(loss, expected, logits, names=("logits",))
+
+
+@REDUCTIONS
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_precision_is_computed_and_returned_in_float32(attempt, dtype, reduction):
+    logits, targets = make_inputs(8, 50, dtype=dtype)
+    options = {"label_smoothing": 0.1, "reduction": reduction}
+    expected = functional.cross_entropy(logits.double(), targets, **options).float()
+
+    assert_close(attempt.cross_entropy(logits, targets, **options), expected)
+
+
+def test_float32_logits_give_a_float32_loss(attempt):
+    logits, targets = make_inputs(6, 5, dtype=torch.float32)
+    expected = functional.cross_entropy(logits.double(), targets).float()
+
+    assert_close(attempt.cross_entropy(logits, targets), expected)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_precision_logits_get_gradients_rounded_once(attempt, dtype):
+    logits, targets = make_inputs(8, 50, dtype=dtype)
+    exact = logits.double().requires_grad_()
+    (expected,) = torch.autograd.grad(functional.cross_entropy(exact, targets), exact)
+
+    leaf = logits.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(attempt.cross_entropy(leaf, targets), leaf)
+
+    assert_close(gradient, expected.to(dtype), label="the gradient of logits")
+
+
+@pytest.mark.parametrize("target", [5, 1000, -1, -5], ids=["V", "1000", "minus-1", "minus-V"])
+def test_rejects_a_target_out_of_range(attempt, target):
+    logits, targets = make_inputs(6, 5)
+    targets[2] = target
+
+    with pytest.raises(ValueError):
+        attempt.cross_entropy(logits, targets)
+
+
+def test_minus_100_is_out_of_range_unless_it_is_ignored(attempt):
+    logits, targets = make_inputs(6, 5)
+
+    with pytest.raises(ValueError):
+        attempt.cross_entropy(logits, targets, ignore_index=-1)
+
+
+def test_rejects_an_unknown_reduction(attempt):
+    logits, targets = make_inputs(6, 5)
+
+    with pytest.raises(ValueError):
+        attempt.cross_entropy(logits, targets, reduction="average")
