@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -33,10 +33,10 @@ class Task:
     Attributes:
         attempt: The path that the learner knows; its text is in source.
         stub, solution, tests: Paths of the kata's files.
-        folder: An empty folder of this check's own, its working directory.
         device: "cpu", "cuda" or "auto", which is cuda for kernels where there is one.
         key: Signs the child's messages, in hexadecimal.
         secrets: Folders that the attempt may not look into.
+        folder: An empty folder of this check's own, its working directory; made by the pool.
     """
 
     kata: str
@@ -46,9 +46,9 @@ class Task:
     solution: str
     tests: str
     seed: int
-    folder: str
     key: str
     secrets: tuple[str, ...]
+    folder: str = ""
     device: str = "auto"
     forbids: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
@@ -155,6 +155,8 @@ class Result:
             out, the process ended.
         printed: What was printed while the file was loaded.
         device: Where it ran: "cpu", "cuda", or "cpu, interpreted" for kernels.
+        cpu: Seconds of processor time that the tests took, imports left out.
+        broken: The judge itself failed, not the attempt.
     """
 
     kata: str
@@ -165,6 +167,8 @@ class Result:
     problem: Failure | None = None
     printed: str = ""
     device: str = "cpu"
+    cpu: float = 0.0
+    broken: bool = False
 
     @property
     def passed(self) -> bool:
@@ -193,9 +197,6 @@ class Result:
             "message": self.message,
             "device": self.device,
         }
-
-    def after(self, seconds: float) -> "Result":
-        return replace(self, seconds=seconds)
 
 
 class Signer:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from grader.judge import processes
+from grader.judge.cold import Child
 from grader.judge.output import Output
 from grader.judge.protocol import Failure, Result, Signer, Task, TestResult
 from grader.judge.trace import learner_lines
@@ -28,6 +29,10 @@ Listener = Callable[[TestResult], None]
 class Supervision:
     """One child and what is known of it.
 
+    Args:
+        siblings: The other children of this process that are at work.
+        listener: Told of each test as it ends.
+
     Attributes:
         pipes: The file descriptors to read from, messages and output.
         result: None until the child has ended.
@@ -36,16 +41,14 @@ class Supervision:
     def __init__(
         self,
         task: Task,
-        pid: int,
-        reports: int,
-        output: int,
-        poll: Callable[[], int | None],
+        child: Child,
+        siblings: Callable[[], frozenset[int]],
         listener: Listener | None = None,
     ) -> None:
-        self.task, self.pid = task, pid
+        self.task, self.pid = task, child.pid
         self.result: Result | None = None
-        self.pipes = {reports: self._read_reports, output: self._read_output}
-        self._poll, self._listener = poll, listener
+        self.pipes = {child.reports: self._read_reports, child.output: self._read_output}
+        self._poll, self._siblings, self._listener = child.poll, siblings, listener
         self._signer = Signer(task.key)
         self._buffer = b""
         self._output = Output(task.mark)
@@ -61,6 +64,8 @@ class Supervision:
         self._problem: Failure | None = None
         self._verdict: str | None = None
         self._complete = False
+        self._broken = False
+        self._cpu = 0.0
         self._device = "cpu"
         for pipe in self.pipes:
             os.set_blocking(pipe, False)
@@ -75,8 +80,9 @@ class Supervision:
             self.pipes[pipe](data)
         return bool(data)
 
-    def tick(self) -> float:
-        """See whether the child has ended or must end; the seconds until the next look."""
+    def tick(self, forget: Callable[[int], None]) -> None:
+        """See whether the child has ended or must end; forget is told of pipes that close."""
+        self._forget = forget
         now = time.monotonic()
         status = self._poll()
         if self._complete or status is not None:
@@ -86,11 +92,21 @@ class Supervision:
         elif now > self._next_memory:
             self._next_memory = now + MEMORY_INTERVAL
             self._check_memory()
-        return min(0.02 if status is None else 0.0, max(self._deadline - now, 0.0))
 
     def cancel(self) -> None:
         """End the child at once, without a verdict."""
-        processes.end_tree(self.pid)
+        self._end()
+        self._reap(None)
+
+    def _end(self) -> None:
+        processes.end_tree(self.pid, keep=self._siblings())
+
+    def _reap(self, status: int | None) -> int | None:
+        deadline = time.monotonic() + 5
+        while status is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+            status = self._poll()
+        return status
 
     # messages
 
@@ -122,8 +138,11 @@ class Supervision:
             case {"type": "problem", "verdict": str(verdict), "failure": dict(failure)}:
                 self._verdict = verdict
                 self._problem = self._problem or Failure.from_data(failure)
-            case {"type": "ended"}:
-                self._complete = True
+            case {"type": "broken", "failure": dict(failure)}:
+                self._verdict, self._broken = "error", True
+                self._problem = Failure.from_data(failure)
+            case {"type": "ended", "cpu": float(cpu)}:
+                self._complete, self._cpu = True, cpu
 
     def _finish(self, test: str, outcome: str, message: dict[str, object]) -> None:
         seconds, failure = message.get("seconds"), message.get("failure")
@@ -170,20 +189,18 @@ class Supervision:
 
     def _stop(self, verdict: str, headline: str, *facts: str) -> None:
         self._verdict, self._problem = verdict, self._failure(headline, *facts)
-        processes.end_tree(self.pid)
+        self._end()
         self._close(self._poll())
 
     def _close(self, status: int | None) -> None:
         """The child has said all, or has gone: no process, no pipe is left behind."""
-        processes.end_tree(self.pid)
-        deadline = time.monotonic() + 5
-        while status is None and time.monotonic() < deadline:
-            time.sleep(0.001)
-            status = self._poll()
+        self._end()
+        status = self._reap(status)
         for pipe in self.pipes:
             # what was written before the end is still in the pipe
             while self._drain(pipe):
                 pass
+            self._forget(pipe)
             os.close(pipe)
         self._output.close()
         if not self._complete and self._problem is None:
@@ -204,6 +221,7 @@ class Supervision:
         where = self._where()
         if self._phase == "start":
             said = self._output.of(-1).strip().splitlines()[-12:]
+            self._broken = True
             return "error", Failure("the judge itself did not start", tuple(said))
         if status >= 0:
             return "failed", self._failure(f"your code ended the process {where}: exit {status}")
@@ -247,6 +265,8 @@ class Supervision:
             problem=self._problem,
             printed=self._output.of(-1),
             device=self._device,
+            cpu=self._cpu,
+            broken=self._broken,
         )
 
 

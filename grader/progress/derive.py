@@ -69,9 +69,9 @@ class KataState:
     def hints(self) -> int:
         return self.round.hints if self.round else 0
 
-    @property
-    def seconds(self) -> float:
-        return sum(r.seconds for r in self.rounds)
+    def spent(self, now: float) -> float:
+        """Seconds of all rounds until now."""
+        return sum(r.seconds for r in self.rounds[:-1]) + self.elapsed(now)
 
     def elapsed(self, now: float) -> float:
         """Seconds of the running round until now."""
@@ -96,10 +96,6 @@ class State:
 
     def of(self, kata: str) -> KataState:
         return self.katas.get(kata) or KataState()
-
-    @property
-    def seconds(self) -> float:
-        return sum(state.seconds for state in self.katas.values())
 
     def streak(self, today: date) -> int:
         """Days in a row with a check, up to today, or to yesterday if today has none yet."""

@@ -5,9 +5,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from grader.testing.compare import Mismatch
+from grader.testing.modes import DispatchMode
 
 
 class Forbidden(Mismatch):
@@ -56,9 +56,9 @@ class _Functions(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Operators(DispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, names: frozenset[str], seen: list[str]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.names, self.seen = names, seen
 
     def __torch_dispatch__(

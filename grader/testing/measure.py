@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from grader.testing.modes import DispatchMode
 
 
 def largest_intermediate(function: Callable[..., Any], *args: Any, **kwargs: Any) -> int:
@@ -33,9 +34,9 @@ def flops(function: Callable[..., Any], *args: Any, **kwargs: Any) -> int:
     return int(counter.get_total_flops())
 
 
-class _Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Allocations(DispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, inputs: Any) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.largest = 0
         tensors = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)]
         self.given = {tensor.untyped_storage()._cdata for tensor in tensors}

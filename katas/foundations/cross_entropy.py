@@ -12,18 +12,19 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> Tensor:
-    """Score logits against class indices, as torch.nn.functional.cross_entropy does.
+    """Score logits against class indices.
 
-    With p = softmax(logits) over V classes, the loss of one target t is
+    torch's cross_entropy, but for the dtype of the result, the mean of no targets and
+    the type of the errors. With p = softmax(logits) over V classes, the loss of target t is
 
         (1 - label_smoothing) * -log p[t] + label_smoothing * mean of -log p over all V
 
-    Logits of any finite size give a finite loss. A logit may be -inf, a masked token:
-    with label_smoothing 0 its probability and its gradient are 0, and the loss stays
-    finite, as long as it is not the target's.
+    Loss and gradients are finite for large logits, such as 10,000 and -10,000. A logit may
+    also be -inf, a masked token: with label_smoothing 0 it has probability 0 and gradient
+    0, and the losses of other targets stay finite.
 
-    Where targets equal ignore_index, the loss and the gradient of those logits are 0,
-    with label smoothing too.
+    Where a target equals ignore_index, its loss and the gradient of its logits are 0, with
+    label smoothing too.
 
     Args:
         logits: (N, V) or (N, V, d1, d2, ...), any floating dtype. The classes are axis 1.

@@ -124,7 +124,7 @@ def test_a_logit_of_minus_infinity_is_never_drawn(attempt, seed, p):
 
 
 def test_large_logits_do_not_overflow(attempt, seed):
-    row = torch.tensor([1000.0, 1001.0, 999.0, -1000.0])
+    row = torch.tensor([100_000.0, 100_001.0, 99_999.0, -100_000.0])
 
     assert_follows(attempt, row, exact(row, 0.8), seed, p=0.8, N=3000)
 
@@ -135,6 +135,14 @@ def test_bfloat16_logits_are_computed_in_float32(attempt, seed):
     expected = exact(row, 0.999, temperature=0.7)
 
     assert_follows(attempt, row, expected, seed, p=0.999, temperature=0.7)
+
+
+def test_probabilities_of_bfloat16_logits_are_summed_in_float32(attempt, seed):
+    # from 0.5 to 1 the step of bfloat16 is 1/256, more than one of these tokens holds
+    row = torch.zeros(400, dtype=torch.bfloat16)
+    expected = torch.tensor([1.0] * 241 + [0.0] * 159)
+
+    assert_follows(attempt, row, expected, seed, p=0.6018)
 
 
 def test_each_row_makes_its_own_draw(attempt, seed):

@@ -23,12 +23,11 @@ HALVES = [
 
 
 def make_inputs(*shape, ignore_index=-100, dtype=torch.float64):
-    """Logits and targets; in each row of the batch but the first, one target is ignored."""
+    """Logits and targets; every second target is ignored."""
     logits = 3 * torch.randn(shape, dtype=torch.float64)
     targets = torch.randint(shape[1], (shape[0], *shape[2:]))
-    # not 0 where 0 is ignored, for then too many would be
     targets[targets == ignore_index] = shape[1] - 1
-    targets.flatten()[1 :: max(2, targets[0].numel())] = ignore_index
+    targets.view(-1)[1::2] = ignore_index
     return logits.to(dtype), targets
 
 
@@ -91,9 +90,7 @@ def test_ignored_targets_do_not_count_in_the_mean(attempt, label_smoothing):
         logits[kept], targets[kept], label_smoothing=label_smoothing
     )
 
-    assert_close(
-        attempt.cross_entropy(logits, targets, label_smoothing=label_smoothing), expected
-    )
+    assert_close(attempt.cross_entropy(logits, targets, label_smoothing=label_smoothing), expected)
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.2], ids=["hard", "smoothed"])
@@ -144,11 +141,12 @@ def test_all_targets_ignored_gives_gradients_of_zero(attempt):
     assert_same_gradients(loss, expected, logits, names=("logits",))
 
 
-@pytest.mark.parametrize("reduction", ["sum", "mean"])
-def test_an_empty_batch_gives_zero(attempt, reduction):
+@REDUCTIONS
+def test_an_empty_batch_gives_zero_or_nothing(attempt, reduction):
     logits, targets = torch.randn(0, 5), torch.zeros(0, dtype=torch.int64)
+    expected = torch.zeros(0 if reduction == "none" else ())
 
-    assert_close(attempt.cross_entropy(logits, targets, reduction=reduction), torch.tensor(0.0))
+    assert_close(attempt.cross_entropy(logits, targets, reduction=reduction), expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
@@ -176,14 +174,14 @@ def test_large_logits_give_finite_gradients(attempt):
 
 def test_a_logit_of_minus_infinity_has_no_probability(attempt):
     logits, targets = make_inputs(6, 5)
-    masked = torch.cat([torch.full((6, 1), -math.inf), logits], dim=1)
-    shifted = torch.where(targets == -100, targets, targets + 1)
+    masked = torch.full((6, 1), -math.inf)
+    shifted = torch.where(targets == -100, targets, targets + 1)  # class 0 is the masked one
 
     def expected(logits):
         return functional.cross_entropy(logits, targets)
 
     def loss(logits):
-        return attempt.cross_entropy(torch.cat([masked[:, :1], logits], dim=1), shifted)
+        return attempt.cross_entropy(torch.cat([masked, logits], dim=1), shifted)
 
     assert_same_gradients(loss, expected, logits, names=("logits",))
 
@@ -232,18 +230,6 @@ def test_float32_logits_give_a_float32_loss(attempt):
     expected = functional.cross_entropy(logits.double(), targets).float()
 
     assert_close(attempt.cross_entropy(logits, targets), expected)
-
-
-@pytest.mark.parametrize("dtype", HALVES)
-def test_half_precision_logits_get_gradients_rounded_once(attempt, dtype):
-    logits, targets = make_inputs(8, 50, dtype=dtype)
-    exact = logits.double().requires_grad_()
-    (expected,) = torch.autograd.grad(functional.cross_entropy(exact, targets), exact)
-
-    leaf = logits.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(attempt.cross_entropy(leaf, targets), leaf)
-
-    assert_close(gradient, expected.to(dtype), label="the gradient of logits")
 
 
 @pytest.mark.parametrize("target", [5, 1000, -1, -5], ids=["V", "1000", "minus-1", "minus-V"])

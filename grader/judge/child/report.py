@@ -29,8 +29,13 @@ class Reporter:
         """What stops or spoils the check as a whole."""
         self._send({"type": "problem", "verdict": verdict, "failure": asdict(failure)})
 
-    def ended(self) -> None:
-        self._send({"type": "ended"})
+    def broken(self, failure: Failure) -> None:
+        """The judge itself failed, before there was an attempt."""
+        self._send({"type": "broken", "failure": asdict(failure)})
+
+    def ended(self, cpu: float) -> None:
+        """All is said; cpu is the processor time of the tests, in seconds."""
+        self._send({"type": "ended", "cpu": cpu})
 
     def _send(self, message: dict[str, Any]) -> None:
         if os.getpid() != self._process:

@@ -40,8 +40,8 @@ def run_session(task: Task, reports: int) -> None:
     code = pytest.main(arguments, plugins=[session])
     if not session.collected:
         words = f"the hidden tests could not be collected (pytest's exit code {int(code)})"
-        reporter.problem("error", Failure(words, tuple(session.collect_errors)))
-    reporter.ended()
+        reporter.broken(Failure(words, tuple(session.collect_errors)))
+    reporter.ended(session.cpu)
 
 
 class Session:
@@ -56,6 +56,7 @@ class Session:
         self._reference: types.ModuleType | None = None
         self._failure: Failure | None = None
         self.collected = False
+        self.cpu = 0.0
         self.collect_errors: list[str] = []
 
     # collection, before the attempt exists
@@ -78,9 +79,11 @@ class Session:
         self._namespaces = Namespaces([*tests, self._reference])
         self._boundary = Boundary(self._task.forbids, self._task.mutates, self._namespaces.restore)
         self._guard = Guard(self._task, lambda failure: self._reporter.problem("failed", failure))
+        began = _cpu()
         if self._load():
             for number, item in enumerate(session.items):
                 self._run(number, item)
+        self.cpu = _cpu() - began
         return True
 
     def _place(self) -> str:
@@ -194,6 +197,12 @@ class Session:
     def seed(self, request: pytest.FixtureRequest) -> int:
         """This test's own seed."""
         return self._seed(request.node)
+
+
+def _cpu() -> float:
+    """Processor time of this process and of the ranks that it has waited for."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _run_test(item: pytest.Item) -> list[pytest.TestReport]:

@@ -46,7 +46,7 @@ def test_with_a_boolean_mask(solution, shape, share):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_with_a_float_mask(solution, shape, share):
-    B, H, T_q, T_k = shape[:4]
+    B, _, T_q, T_k = shape[:4]
     inputs = leaves(*shape)
     bias = torch.randn(B, 1, T_q, T_k, dtype=torch.float64)
     bias = bias.masked_fill(torch.rand(bias.shape) > share, -math.inf).requires_grad_()

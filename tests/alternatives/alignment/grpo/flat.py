@@ -7,11 +7,9 @@ def group_advantages(rewards, *, group_size, eps=1e-6):
     if group_size < 2:
         raise ValueError("a group of one has no baseline")
     try:
-        x = rewards.data.unflatten(0, (len(rewards) // group_size, group_size))
-    except (RuntimeError, ZeroDivisionError) as error:
+        x = rewards.data.unflatten(0, (-1, group_size))
+    except RuntimeError as error:
         raise ValueError("groups must be full") from error
-    if x.numel() == 0:
-        raise ValueError("no group is full")
     x = x if x.dtype == torch.float64 else x.float()
     centred = x - x.mean(1, True)
     spread = torch.linalg.vector_norm(centred, dim=1, keepdim=True) / (group_size - 1) ** 0.5

@@ -35,7 +35,7 @@ def grpo_loss(
         new = log_prob[i][keep].to(kind)
         old = old_log_prob[i][keep].detach().to(kind)
         ref = ref_log_prob[i][keep].detach().to(kind)
-        A = float(advantages[i])
+        A = advantages[i].detach().item()
         ratio = torch.exp(new - old)
         if A >= 0:
             objective = A * torch.clamp(ratio, max=1 + clip_eps)
@@ -43,5 +43,4 @@ def grpo_loss(
             objective = A * torch.clamp(ratio, min=1 - clip_eps)
         k3 = torch.expm1(ref - new) - (ref - new)
         total = total + (beta * k3 - objective).mean()
-    # no response with tokens: still a part of the graph
-    return total / len(response_mask) + 0 * log_prob[response_mask].sum().to(kind)
+    return total / len(response_mask)

@@ -1,0 +1,192 @@
+"""What the commands do, apart from judging. Data in, data out: nothing is printed here."""
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from grader.content.card import Card, load_card
+from grader.content.catalog import Catalog, Kata, load_catalog
+from grader.errors import KataError
+from grader.progress.derive import KataState, State, derive
+from grader.progress.practice import Practice, find_practice
+from grader.progress.store import Store
+
+
+class Desk:
+    """Where a person works: the katas there are, their folder, their progress."""
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return load_catalog()
+
+    @cached_property
+    def practice(self) -> Practice:
+        return find_practice()
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.practice.database)
+
+    def state(self) -> State:
+        return derive(self.store.events())
+
+    def kata(self, name: str | None) -> Kata:
+        """The kata of that name, or the current one.
+
+        Raises:
+            KataError: No such kata, or no name and none was started.
+        """
+        if name is not None:
+            return self.catalog.find(name)
+        current = self.state().current
+        if current is None:
+            raise KataError("no kata is started yet: kata list shows all, kata start NAME begins")
+        try:
+            return self.catalog.find(current)
+        except KataError:
+            raise KataError(f"the current kata {current} is not there any more: name one") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Attributes:
+    kept: Where the attempt that was there went, for a fresh start.
+    resumed: Whether the attempt was there already.
+    elapsed: Seconds on the clock so far.
+    """
+
+    kata: Kata
+    path: Path
+    kept: Path | None
+    resumed: bool
+    elapsed: float
+    state: KataState
+
+
+def start(desk: Desk, kata: Kata, *, fresh: bool = False) -> Started:
+    """Place the stub, if need be, and let the clock run."""
+    kept = desk.practice.set_aside(kata) if fresh else None
+    resumed = desk.practice.attempt(kata).exists()
+    path = desk.practice.place_stub(kata)
+    before = desk.state().of(kata.id)
+    # what is started after a pass or a look at the solution is a new round
+    again = fresh or bool(before.round and before.round.over and not resumed)
+    desk.store.append("started", kata.id, fresh=again)
+    state = desk.state().of(kata.id)
+    return Started(kata, path, kept, resumed, state.elapsed(time.time()), state)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    kata: Kata
+    number: int
+    of: int
+    texts: tuple[str, ...]
+
+
+def hint(desk: Desk, kata: Kata) -> Hint:
+    """The next hint, counted before it is shown; all of them once they have been seen."""
+    hints = load_card(kata).hints
+    seen = desk.state().of(kata.id).hints
+    number = min(seen + 1, len(hints))
+    if seen < len(hints):
+        desk.store.append("hinted", kata.id, number=number)
+    return Hint(kata, number, len(hints), hints[:number])
+
+
+def gives_up(desk: Desk, kata: Kata) -> bool:
+    """Whether looking at the solution now counts as giving up."""
+    this = desk.state().of(kata.id).round
+    return this is None or not this.over
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    kata: Kata
+    text: str
+    card: Card
+
+
+def solution(desk: Desk, kata: Kata) -> Solution:
+    if gives_up(desk, kata):
+        desk.store.append("gave_up", kata.id)
+    return Solution(kata, kata.solution.read_text(encoding="utf-8"), load_card(kata))
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    kata: Kata
+    path: Path
+    kept: Path | None
+
+
+def reset(desk: Desk, kata: Kata) -> Reset:
+    """A fresh stub and a new clock; the attempt that was there goes to the history."""
+    kept = desk.practice.set_aside(kata)
+    path = desk.practice.place_stub(kata)
+    desk.store.append("reset", kata.id)
+    return Reset(kata, path, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    kata: Kata
+    elapsed: float
+
+
+def pause(desk: Desk, kata: Kata) -> Paused:
+    """Stop the clock; kata start and kata check let it run again."""
+    if desk.state().of(kata.id).round is None:
+        raise KataError(f"{kata.slug} is not started: kata start {kata.slug}")
+    desk.store.append("paused", kata.id)
+    return Paused(kata, desk.state().of(kata.id).elapsed(time.time()))
+
+
+def next_kata(desk: Desk, state: State, after: Kata | None) -> Kata | None:
+    """The first kata in teaching order, from here on, that is neither solved nor given up.
+
+    Katas whose needs are solved come first: a track reads as a path.
+    """
+    order = list(desk.catalog.after(after)) if after else list(desk.catalog)
+    open_ = [kata for kata in order if state.of(kata.id).status in ("new", "started")]
+    by_slug = {kata.slug: kata for kata in desk.catalog}
+
+    def ready(kata: Kata) -> bool:
+        needs = [by_slug[slug] for slug in kata.needs if slug in by_slug]
+        return all(state.of(need.id).status == "solved" for need in needs)
+
+    here = [kata for kata in open_ if after is None or kata.track == after.track]
+    for group in (here, open_):
+        for kata in group:
+            if ready(kata):
+                return kata
+    return open_[0] if open_ else None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One kata in the list."""
+
+    kata: Kata
+    status: str
+    best: float | None
+
+    def to_data(self) -> dict[str, object]:
+        kata = self.kata
+        return {
+            "id": kata.id,
+            "track": kata.track,
+            "slug": kata.slug,
+            "title": kata.title,
+            "level": kata.level,
+            "minutes": kata.minutes,
+            "core": kata.core,
+            "status": self.status,
+        }
+
+
+def lines(desk: Desk, track: str | None = None) -> list[Line]:
+    state = desk.state()
+    chosen = desk.catalog.track(track).katas if track else tuple(desk.catalog)
+    return [Line(kata, (known := state.of(kata.id)).status, known.best) for kata in chosen]

@@ -1,0 +1,37 @@
+"""The command `kata`: runs the app, and turns errors into words and an exit code."""
+
+import os
+import sys
+from typing import NoReturn
+
+from grader.errors import KataError
+
+INTERNAL, INTERRUPTED = 3, 130
+
+
+def main() -> NoReturn:
+    try:
+        from grader.cli.app import app
+
+        app(prog_name="kata")
+    except KataError as error:
+        _say(f"kata: {error}")
+        sys.exit(error.code)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("KATA_DEBUG"):
+            raise
+        _say(f"kata: an error of ours: {type(error).__name__}: {error}")
+        _say("Your attempts and your progress are untouched. KATA_DEBUG=1 shows the traceback.")
+        sys.exit(INTERNAL)
+    sys.exit(0)
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Data as text. Only this package knows Rich."""

@@ -1,0 +1,172 @@
+"""A verdict as the learner reads it: each claim, what fails in full, and what to do next."""
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from grader.cli.checking import Checked
+from grader.cli.render.console import clock, duration, mark, minutes_style
+from grader.judge.protocol import Failure, Result, TestResult
+
+# more than this scrolls the first away; the rest is told in a line each
+IN_FULL = 3
+WORDS = {
+    "passed": ("passed", "good"),
+    "failed": ("failed", "bad"),
+    "error": ("error", "bad"),
+    "timeout": ("timed out", "bad"),
+    "crashed": ("crashed", "bad"),
+    "unimplemented": ("not started yet", "wait"),
+    "skipped": ("skipped", "soft"),
+}
+
+
+def show_check(out: Console, checked: Checked, *, verbose: bool = False) -> None:
+    result = checked.result
+    out.print(heading(checked))
+    if result.printed.strip():
+        out.print(Padding(printed(result.printed, "printed on import"), (0, 0, 0, 4), expand=False))
+    out.print(claims(result, verbose=verbose))
+    told = {test.failure for test in result.tests}
+    if result.problem and result.problem not in told:
+        out.print(Padding(failure(result.problem), (0, 0, 0, 2), expand=False))
+    out.print()
+    out.print(summary(checked))
+    for line in next_steps(checked):
+        out.print(line)
+
+
+def heading(checked: Checked) -> Text:
+    kata, result = checked.kata, checked.result
+    text = Text.assemble((kata.id, "name"), "  ", kata.title)
+    return text.append(f"  seed {result.seed}, {result.device}", style="soft")
+
+
+def claims(result: Result, *, verbose: bool = False) -> Group:
+    """A line a claim; the first failures in full."""
+    rows: list[RenderableType] = []
+    width = max((len(test.claim) for test in result.tests), default=0)
+    told: list[Failure] = []
+    unjudged = [test for test in result.tests if test.outcome == "unjudged"]
+    unbegun = all(test.outcome == "unimplemented" for test in result.tests)
+    for test in result.tests:
+        if test.outcome == "unjudged" and not verbose and len(unjudged) > 3:
+            continue
+        rows.append(_claim(test, width))
+        if test.printed.strip() and (test.outcome != "passed" or verbose or _few(result)):
+            rows.append(Padding(printed(test.printed), (0, 0, 0, 6), expand=False))
+        if test.failure is None or (unbegun and not verbose):
+            continue
+        known = any(_same(test.failure, other) for other in told)
+        full = verbose or (len(told) < IN_FULL and not known)
+        if test.outcome == "skipped":
+            rows.append(
+                Padding(Text(test.failure.headline, style="soft"), (0, 0, 0, 6), expand=False)
+            )
+        elif full:
+            rows.append(Padding(failure(test.failure), (0, 0, 0, 6), expand=False))
+        else:
+            rows.append(Padding(Text(test.failure.headline), (0, 0, 0, 6), expand=False))
+        told.append(test.failure)
+    if len(unjudged) > 3 and not verbose:
+        rows.append(Text.assemble("  ", mark("unjudged"), f" {len(unjudged)} more not judged"))
+    return Group(*rows)
+
+
+def _claim(test: TestResult, width: int) -> Text:
+    style = "" if test.outcome in ("failed", "timeout", "crashed") else "soft"
+    style = "" if test.outcome == "passed" else style
+    text = Text.assemble("  ", mark(test.outcome), " ", (test.claim.ljust(width), style))
+    if test.outcome == "unjudged":
+        return text.append("  not judged", style="soft")
+    return text.append(f"  {duration(test.seconds):>8}" if test.seconds else "", style="soft")
+
+
+def failure(failure: Failure) -> Group:
+    rows = [Text(failure.headline, style="bad")]
+    rows += [Text(fact) for fact in failure.facts]
+    rows += [Text(line, style="soft") for line in failure.inputs]
+    for number, where, text in failure.trace:
+        rows.append(Text.assemble((f"line {number}", "key"), (f", in {where}: ", "soft"), text))
+    return Group(*rows)
+
+
+def printed(text: str, title: str = "printed") -> Group:
+    lines = [Text(f"| {line}", style="soft") for line in text.rstrip("\n").splitlines()]
+    return Group(Text(title, style="soft"), *lines)
+
+
+def summary(checked: Checked) -> Text:
+    result = checked.result
+    words, style = WORDS[result.verdict]
+    text = Text.assemble((words, f"bold {style}"))
+    if result.tests:
+        held = sum(test.outcome == "passed" for test in result.tests)
+        text.append(f": {held} of {len(result.tests)} claims hold")
+        text.append(f" in {duration(result.seconds)}", style="soft")
+    if checked.elapsed is not None:
+        minutes = checked.kata.minutes
+        text.append(" · ", style="soft")
+        text.append(clock(checked.elapsed), style=minutes_style(checked.elapsed, minutes))
+        text.append(f" of {minutes} min")
+    return text
+
+
+def next_steps(checked: Checked) -> list[Text]:
+    kata, result = checked.kata, checked.result
+    if result.passed:
+        return _after_pass(checked)
+    if result.verdict == "skipped":
+        return [Text("This kata cannot be judged here; kata next moves on.")]
+    if result.verdict == "unimplemented":
+        return [_step(f"edit {checked.path}"), _step(f"kata check {kata.slug}")]
+    left = len(checked.card.hints) - checked.state.hints
+    steps = []
+    if left > 0:
+        steps.append(_step("kata hint", f"{left} left"))
+    else:
+        steps.append(_step("kata hint", "all three again"))
+    if result.tests:
+        steps.append(_step(f"kata check {kata.slug} --seed {result.seed}", "the same inputs again"))
+    if result.verdict == "timeout":
+        steps.append(_step(f"kata check {kata.slug} --timeout 60", "if the machine is slow"))
+    return steps
+
+
+def _after_pass(checked: Checked) -> list[Text]:
+    best = checked.state.best
+    rows = []
+    if checked.first and checked.elapsed is not None and best is not None:
+        text = Text.assemble("Solved in ", (clock(checked.elapsed), "name"))
+        if checked.state.hints:
+            text.append(f" with {checked.state.hints} of {len(checked.card.hints)} hints")
+        if checked.best_before is None:
+            text.append(", your first time")
+        elif checked.elapsed < checked.best_before:
+            text.append(f", your best (before: {clock(checked.best_before)})")
+        else:
+            text.append(f"; your best is {clock(checked.best_before)}")
+        rows.append(text.append("."))
+    elif best is not None:
+        rows.append(Text(f"Your best time is {clock(best)}."))
+    if checked.card.follow_ups:
+        question = checked.card.follow_ups[checked.result.seed % len(checked.card.follow_ups)]
+        rows.append(Text.assemble(("An interviewer would ask: ", "soft"), question.ask))
+        rows.append(_step("kata solution", "one way to write it, and answers to such questions"))
+    if checked.following:
+        rows.append(_step("kata next", f"{checked.following.id}, {checked.following.title}"))
+    return rows
+
+
+def _step(command: str, why: str = "") -> Text:
+    text = Text.assemble(("next: ", "soft"), (command, "key"))
+    return text.append(f"  {why}", style="soft") if why else text
+
+
+def _same(one: Failure, other: Failure) -> bool:
+    return one.headline == other.headline and one.trace == other.trace
+
+
+def _few(result: Result) -> bool:
+    """Whether what passing tests print is worth its lines."""
+    return result.passed and sum(len(test.printed) for test in result.tests) < 2000

@@ -1,0 +1,66 @@
+"""The console, and words and marks that several views share."""
+
+import os
+import sys
+
+from rich.console import Console
+from rich.text import Text
+from rich.theme import Theme
+
+THEME = Theme(
+    {
+        "good": "green",
+        "bad": "red",
+        "wait": "yellow",
+        "soft": "bright_black",
+        "name": "bold",
+        "key": "cyan",
+    }
+)
+# a file or a pipe has no edge: nothing is cut or wrapped there
+WIDE = 400
+MARKS = {
+    "passed": ("✓", "good"),
+    "failed": ("✗", "bad"),
+    "timeout": ("✗", "bad"),
+    "crashed": ("✗", "bad"),
+    "unimplemented": ("○", "wait"),
+    "skipped": ("-", "soft"),
+    "unjudged": ("·", "soft"),
+    "solved": ("✓", "good"),
+    "started": ("▸", "wait"),
+    "given up": ("⚑", "soft"),
+    "new": (" ", "soft"),
+}
+PLAIN = {"✓": "ok", "✗": "X", "○": "o", "▸": ">", "⚑": "!", "·": "."}
+
+
+def console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
+    return Console(stderr=stderr, theme=THEME, highlight=False, width=width, emoji=False)
+
+
+def mark(kind: str) -> Text:
+    """One sign for an outcome or a status; letters where the encoding has no signs."""
+    sign, style = MARKS.get(kind, ("✗", "bad"))
+    encoding = (sys.stdout.encoding or "ascii").lower()
+    if not encoding.startswith("utf"):
+        sign = PLAIN.get(sign, sign)
+    return Text(sign, style=style)
+
+
+def clock(seconds: float) -> str:
+    """4:05, or 1:04:05."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def duration(seconds: float) -> str:
+    """3 ms, 1.24 s."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def minutes_style(seconds: float, minutes: int) -> str:
+    return "good" if seconds <= minutes * 60 else "wait"

@@ -1,0 +1,87 @@
+"""The spec of a kata, its hints and its solution."""
+
+import re
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.text import Text
+
+from grader.cli.actions import Hint, Paused, Reset, Solution, Started
+from grader.cli.render.console import clock
+from grader.content.catalog import Kata
+from grader.content.stub import read_specs
+
+SECTION = re.compile(r"^(Args|Returns|Raises|Not allowed|Source|Attributes|Yields|Example)\w*:$")
+
+
+def show_start(out: Console, started: Started) -> None:
+    kata = started.kata
+    out.print(spec(kata))
+    out.print()
+    if started.kept:
+        out.print(Text(f"Your earlier attempt is kept in {started.kept}", style="soft"))
+    elif started.resumed:
+        out.print(Text.assemble("Resumed: ", (clock(started.elapsed), "name"), " on the clock."))
+        if started.state.status == "solved":
+            out.print(Text("Solved before; --fresh starts over from the stub.", style="soft"))
+    out.print(Text.assemble(("next: ", "soft"), ("edit ", "key"), str(started.path)))
+    out.print(Text.assemble(("next: ", "soft"), ("kata check", "key")))
+
+
+def spec(kata: Kata) -> Group:
+    """Signature and docstring of all that the stub defines."""
+    rows: list[RenderableType] = [facts(kata)]
+    for part in read_specs(kata.stub):
+        code = Syntax(part.signature, "python", theme="ansi_dark", word_wrap=True)
+        rows += ["", code, Padding(_docstring(part.docstring), (0, 0, 0, 4), expand=False)]
+    return Group(*rows)
+
+
+def facts(kata: Kata) -> Text:
+    text = Text.assemble((kata.id, "name"), "  ", kata.title)
+    text.append(f"  {kata.level}, {kata.minutes} min", style="soft")
+    return text.append(", core" if kata.core else "", style="soft")
+
+
+def _docstring(docstring: str) -> Text:
+    text = Text()
+    for line in docstring.splitlines():
+        text.append(line + "\n", style="key" if SECTION.match(line.strip()) else "")
+    text.rstrip()
+    return text
+
+
+def show_hint(out: Console, hint: Hint) -> None:
+    for number, words in enumerate(hint.texts, start=1):
+        last = number == hint.number
+        style = "" if last else "soft"
+        out.print(Text.assemble((f"hint {number} of {hint.of}: ", "key"), (words, style)))
+    if hint.number < hint.of:
+        out.print(Text.assemble(("next: ", "soft"), ("kata check", "key"), ", or kata hint again"))
+    else:
+        steps = ("kata check", "key"), ", or ", ("kata solution", "key"), " to give up"
+        out.print(Text.assemble(("next: ", "soft"), *steps))
+
+
+def show_solution(out: Console, solution: Solution) -> None:
+    out.print(facts(solution.kata))
+    out.print(Syntax(solution.text.rstrip(), "python", theme="ansi_dark", word_wrap=True))
+    for question in solution.card.follow_ups:
+        out.print()
+        out.print(Text.assemble(("Q  ", "key"), question.ask))
+        out.print(Text.assemble(("A  ", "key"), question.answer.replace("\n", " ")))
+
+
+def show_reset(out: Console, reset: Reset) -> None:
+    if reset.kept:
+        out.print(Text(f"Your attempt is kept in {reset.kept}", style="soft"))
+    out.print(Text.assemble("A fresh stub: ", str(reset.path), "; the clock starts again."))
+    out.print(Text.assemble(("next: ", "soft"), ("kata check", "key")))
+
+
+def show_pause(out: Console, paused: Paused) -> None:
+    at = (clock(paused.elapsed), "name")
+    out.print(Text.assemble(f"{paused.kata.slug} is paused at ", at, "."))
+    command = (f"kata start {paused.kata.slug}", "key")
+    out.print(Text.assemble(("next: ", "soft"), command, " goes on"))

@@ -1,0 +1,6 @@
+"""The contributor's gate: whether a kata is sound.
+
+report    what was found
+static    what the files alone tell
+verify    what running the hidden tests tells
+"""

@@ -1,0 +1,117 @@
+"""Runs each kata's hidden tests on its stub, its solution and its mistakes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.content.card import Mistake, load_card
+from grader.content.catalog import Kata, load_catalog
+from grader.gate.report import Report
+from grader.gate.static import static_problems
+from grader.judge.judging import judge_tasks
+from grader.judge.protocol import Result, Task
+from grader.judge.tasks import new_seed, new_task
+
+SEEDS = 3
+# processor seconds on the solution; kernels are interpreted, and ranks are processes
+CPU_LIMIT = 2.0
+CPU_LIMIT_SLOW = 6.0
+
+Listener = Callable[[int, int, Report | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of a kata's tests: on its stub, its solution, or a mistake."""
+
+    report: Report
+    kind: str
+    task: Task
+    mistake: Mistake | None = None
+
+
+def verify_katas(katas: list[Kata], *, jobs: int, listener: Listener | None = None) -> list[Report]:
+    """Look at the files of each kata, then run what can run, so many at once."""
+    catalog = load_catalog()
+    reports = [Report(kata, static_problems(kata, catalog)) for kata in katas]
+    trials = {
+        trial.task.key: trial for report in reports if report.sound for trial in _trials(report)
+    }
+    tell = listener or (lambda done, total, report: None)
+    tell(0, len(trials), None)
+    tasks = [trial.task for trial in trials.values()]
+    for done, (task, result) in enumerate(judge_tasks(tasks, jobs=jobs), start=1):
+        trial = trials[task.key]
+        _judge(trial, result)
+        tell(done, len(trials), trial.report)
+    return reports
+
+
+def _trials(report: Report) -> Iterator[Trial]:
+    kata = report.kata
+    card = load_card(kata)
+    solution = kata.solution.read_text(encoding="utf-8")
+    texts: list[tuple[str, str, Mistake | None]] = [
+        ("stub", kata.stub.read_text(encoding="utf-8"), None),
+        *[("solution", solution, None)] * SEEDS,
+        *[("mistake", mistake.apply(solution), mistake) for mistake in card.mistakes],
+    ]
+    for kind, text, mistake in texts:
+        task = new_task(kata, text, _place(kata, kind), seed=new_seed())
+        if isinstance(task, Result):
+            report.skipped = task.message
+            return
+        yield Trial(report, kind, task, mistake)
+
+
+def _place(kata: Kata, kind: str) -> Path:
+    """A path for messages: nothing is there."""
+    return Path("/", "kata-verify", kind, kata.track, f"{kata.slug}.py")
+
+
+def _judge(trial: Trial, result: Result) -> None:
+    report, kata = trial.report, trial.report.kata
+    tests = f"reference_tests/{kata.track}/{kata.tests.name}"
+    seed = f"seed {result.seed}"
+    if trial.kind == "stub":
+        for test in result.tests:
+            if test.outcome != "unimplemented":
+                report.problems.append(
+                    f"{tests}: {test.name} does not meet NotImplementedError in the stub "
+                    f"({test.outcome}); call the attempt in it"
+                )
+        if not result.tests:
+            report.problems.append(f"{tests}: the stub is not judged: {result.message}")
+    elif trial.kind == "solution":
+        _judge_solution(report, result, tests, seed)
+    elif trial.mistake is not None:
+        _judge_mistake(report, trial.mistake, result, tests, seed)
+
+
+def _judge_solution(report: Report, result: Result, tests: str, seed: str) -> None:
+    kata = report.kata
+    if not result.passed and result.verdict != "skipped":
+        failing = [t for t in result.tests if t.outcome not in ("passed", "skipped")]
+        for test in failing:
+            report.problems.append(
+                f"{tests}: {test.name} fails on the solution, {seed}: {test.message}"
+            )
+        if not failing:
+            report.problems.append(f"{tests}: the solution is not judged, {seed}: {result.message}")
+    report.cpu = max(report.cpu, result.cpu)
+    limit = CPU_LIMIT_SLOW if load_card(kata).requires else CPU_LIMIT
+    if result.cpu > limit:
+        report.problems.append(
+            f"{tests}: takes {result.cpu:.1f} s of processor time on the solution; "
+            f"at most {limit:g} s: use smaller inputs"
+        )
+
+
+def _judge_mistake(report: Report, mistake: Mistake, result: Result, tests: str, seed: str) -> None:
+    caught = any(t.outcome == "failed" and mistake.catches(t.name) for t in result.tests)
+    report.mistakes[mistake.name] = caught
+    if not caught:
+        others = [t.name for t in result.tests if t.outcome == "failed"]
+        seen = f"caught by {', '.join(others)}" if others else f"verdict {result.verdict}"
+        words = f"{mistake.caught_by} does not catch the mistake {mistake.name}"
+        report.problems.append(f"{tests}: {words}, {seed} ({seen})")
