@@ -1,0 +1,119 @@
+"""Drives the grader as a person does: the command, in a folder, with files."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+KATA = [sys.executable, "-P", "-m", "grader"]
+
+
+@dataclass
+class Learner:
+    """Someone at work in a folder of their own.
+
+    Attributes:
+        folder: Where they are; practice/ is below it.
+        env: What they have set beside the usual environment.
+    """
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def practice(self) -> Path:
+        return self.folder / "practice"
+
+    def attempt(self, kata: str) -> Path:
+        return self.practice / f"{kata}.py"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        usual = {k: v for k, v in os.environ.items() if k not in ("KATA_PRACTICE", "COLUMNS")}
+        return usual | self.env
+
+    def run(
+        self, *args: str, input: str | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kata with these arguments; output is captured, so it is plain."""
+        return subprocess.run(
+            [*KATA, *args],
+            cwd=self.folder,
+            env=self.environment,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def popen(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        """Start kata and do not wait."""
+        return subprocess.Popen(
+            [*KATA, *args],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def write(self, kata: str, source: str) -> Path:
+        """Put an attempt where kata check looks for it."""
+        path = self.attempt(kata)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
+        return path
+
+    def check(self, kata: str, source: str | None = None, *args: str, **options: Any) -> "Verdict":
+        """Write the attempt, if given, and judge it with --json."""
+        if source is not None:
+            self.write(kata, source)
+        done = self.run("check", kata, "--json", *args, **options)
+        assert done.returncode in (0, 1), done.stderr
+        return Verdict(json.loads(done.stdout), done.returncode)
+
+
+@dataclass
+class Verdict:
+    """What kata check --json said."""
+
+    data: Mapping[str, Any]
+    code: int
+
+    @property
+    def verdict(self) -> str:
+        return str(self.data["verdict"])
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        return {test["name"]: test["outcome"] for test in self.data["tests"]}
+
+    @property
+    def said(self) -> str:
+        """All messages, of the check and of its tests."""
+        return "\n".join([self.data["message"], *(test["message"] for test in self.data["tests"])])
+
+
+@pytest.fixture
+def learner(tmp_path: Path) -> Learner:
+    """Someone with an empty folder."""
+    (tmp_path / "practice").mkdir()
+    return Learner(tmp_path)
+
+
+def solution(kata: str) -> str:
+    """The text of a kata's solution."""
+    return (ROOT / "solutions" / f"{kata}.py").read_text(encoding="utf-8")
+
+
+def stub(kata: str) -> str:
+    return (ROOT / "katas" / f"{kata}.py").read_text(encoding="utf-8")
