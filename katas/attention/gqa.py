@@ -26,7 +26,7 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = T
         ValueError: H is not a multiple of G.
 
     Not allowed:
-        scaled_dot_product_attention, which has all of this built in.
+        scaled_dot_product_attention or flex_attention, which have this built in.
         Changing q, k or v in place.
 
     Source:

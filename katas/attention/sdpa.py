@@ -41,7 +41,7 @@ def attention(
         floating mask.
 
     Not allowed:
-        scaled_dot_product_attention, which has most of this built in.
+        scaled_dot_product_attention or flex_attention, which have this built in.
         Changing q, k, v or mask in place.
 
     Source:

@@ -137,6 +137,8 @@ def test_a_constant_vector_gives_finite_gradients(attempt):
     check(attempt.layer_norm_backward(grad_out, x, weight), expected)
 
 
+# torch.var warns of tensors without elements, needlessly
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom")
 @pytest.mark.parametrize("shape", [(0, 8), (2, 0, 8)], ids=["no-rows", "no-tokens"])
 def test_no_vectors_give_zero_gradients(attempt, shape):
     inputs = make_inputs(*shape)

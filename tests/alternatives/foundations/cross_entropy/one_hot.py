@@ -4,9 +4,7 @@ import torch
 from torch import nn
 
 
-def cross_entropy(
-    logits, targets, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"
-):
+def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
     V = logits.size(1)
     ignored = targets.eq(ignore_index)
     if ((targets.lt(0) | targets.ge(V)) & ~ignored).any():

@@ -36,7 +36,7 @@ class _Losses(torch.autograd.Function):
 def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
     V = logits.shape[1]
     kept = targets != ignore_index
-    if not bool((((0 <= targets) & (targets < V)) | ~kept).all()):
+    if not bool((((targets >= 0) & (targets < V)) | ~kept).all()):
         raise ValueError("a target is out of range")
     x = logits.double().movedim(1, -1).reshape(-1, V)
     safe = torch.where(kept, targets, 0).reshape(-1)
