@@ -59,12 +59,9 @@ def gradients(
             "the result is cut off from its inputs: no gradient flows back",
             "detach(), .data, .item(), torch.tensor(...) or no_grad() on the way does that",
         )
-    found = torch.autograd.grad(
-        [output for output, _ in live],
-        list(leaves.values()),
-        [cotangent for _, cotangent in live],
-        allow_unused=True,
-    )
+    # through a scalar: given cotangents, torch.autograd.grad imports sympy to look at their shapes
+    scalar = torch.stack([(output * cotangent).sum() for output, cotangent in live]).sum()
+    found = torch.autograd.grad(scalar, list(leaves.values()), allow_unused=True)
     return Gradients(outputs, dict(zip(leaves, found, strict=True)))
 
 

@@ -172,7 +172,9 @@ def test_each_call_moves_the_generator_on(attempt, seed):
 
     same = int((first == second).sum())
     # a right sampler repeats one row in a thousand
-    assert same <= 25, "two calls in a row draw the same tokens: the second starts where the first did"
+    assert same <= 25, (
+        "two calls in a row draw the same tokens: the second starts where the first did"
+    )
 
 
 def test_the_state_of_the_generator_decides_the_tokens(attempt, seed):

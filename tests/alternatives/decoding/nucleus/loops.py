@@ -1,10 +1,12 @@
+import math
+
 import torch
 
 
 def pick(row, p, u):
     ranking = sorted(range(len(row)), key=lambda i: -row[i])  # python's sort is stable
     biggest = row[ranking[0]]
-    weights = torch.tensor([row[i] for i in ranking], dtype=torch.float64).sub(biggest).exp().tolist()
+    weights = [math.exp(row[i] - biggest) for i in ranking]
     total = sum(weights)
 
     nucleus, mass = [], 0.0
