@@ -1,5 +1,6 @@
 """Starts a fresh Python for one task: torch is imported anew, a second and more."""
 
+import json
 import os
 import subprocess
 import sys
@@ -43,6 +44,6 @@ def start_cold(task: Task) -> Child:
     assert process.stdin
     # if it ended already, what it printed says why
     with suppress(BrokenPipeError):
-        process.stdin.write(task.to_json().encode())
+        process.stdin.write(json.dumps(task.to_data()).encode())
         process.stdin.close()
     return Child(process.pid, reports, output, process.poll)

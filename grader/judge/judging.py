@@ -1,13 +1,15 @@
-"""The way in: one attempt, one verdict."""
+"""The way in: one attempt, one verdict; many tasks, many results."""
 
+import selectors
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.content.catalog import Kata
 from grader.errors import KataError
+from grader.judge import warm
 from grader.judge.cold import start_cold
-from grader.judge.pool import Pool
+from grader.judge.pool import BEAT, Pool
 from grader.judge.protocol import Limits, Result, Task
 from grader.judge.tasks import look, new_seed, new_task, read_attempt
 
@@ -37,21 +39,66 @@ def judge(
     task = new_task(kata, source, attempt, seed=seed, device=device, limits=limits)
     if isinstance(task, Result):
         return task, source
-    (result,) = (result for _, result in judge_tasks([task], listener=listener))
-    return result, source
+    return judge_task(task, listener), source
 
 
-def judge_tasks(
-    tasks: Iterable[Task], *, jobs: int = 1, listener: "Listener | None" = None
-) -> Iterator[tuple[Task, Result]]:
+def judge_task(task: Task, listener: "Listener | None" = None) -> Result:
+    """By the warm judge if there is one; else cold, and a warm one for the next time.
+
+    Raises:
+        KataError: The judge itself does not start.
+    """
+    if warm.fits(task):
+        try:
+            return _sound(warm.judge_warm(task, listener))
+        except warm.NotWarm:
+            pass
+    ((_, result),) = judge_cold([task], listener=listener)
+    if warm.fits(task):
+        warm.start_judge()
+    return result
+
+
+def judge_tasks(tasks: Iterable[Task], *, jobs: int = 1) -> Iterator[tuple[Task, Result]]:
     """Judge many, at most so many at once; each result as it comes.
 
     Raises:
         KataError: The judge itself does not start.
     """
-    with Pool(start_cold) as pool:
-        for task, result in pool.run(tasks, jobs, listener):
-            if result.broken:
-                lines = "\n".join(result.problem.lines()) if result.problem else ""
-                raise KataError(f"{lines}\nkata doctor looks for why", code=3)
-            yield task, result
+    tasks = list(tasks)
+    cold = [task for task in tasks if not warm.fits(task)]
+    fitting = [task for task in tasks if warm.fits(task)]
+    if fitting and warm.wait_for_judge():
+        for task, result in warm.judge_many_warm(fitting, jobs):
+            if result is None:
+                cold.append(task)
+            else:
+                yield task, _sound(result)
+    else:
+        cold += fitting
+    yield from judge_cold(cold, jobs=jobs)
+
+
+def judge_cold(
+    tasks: Iterable[Task], *, jobs: int = 1, listener: "Listener | None" = None
+) -> Iterator[tuple[Task, Result]]:
+    """Judge each task in a fresh process."""
+    waiting, more = iter(tasks), True
+    with selectors.DefaultSelector() as selector, Pool(selector) as pool:
+        while more or len(pool):
+            while more and len(pool) < jobs:
+                task = next(waiting, None)
+                more = task is not None
+                if task is not None:
+                    pool.start(task, start_cold, listener)
+            for key, _ in selector.select(BEAT):
+                pool.read(key)
+            for task, result in pool.beat():
+                yield task, _sound(result)
+
+
+def _sound(result: Result) -> Result:
+    if result.broken:
+        lines = "\n".join(result.problem.lines()) if result.problem else ""
+        raise KataError(f"{lines}\nkata doctor looks for why", code=3)
+    return result

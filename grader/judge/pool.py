@@ -1,9 +1,10 @@
-"""Judges many tasks, some at once, in one thread: each in a child with a folder of its own."""
+"""Children at work: many at once, in one thread, each with a folder of its own."""
 
+import os
 import selectors
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,79 +22,78 @@ BEAT = 0.02
 
 
 class Pool:
-    """Children at work.
+    """The children of one process.
 
     Use as a context: on its way out, whatever way, no child is left.
+
+    Args:
+        selector: Waits for the children's pipes, and for what else its owner waits for.
     """
 
-    def __init__(self, launch: Callable[[Task], Child]) -> None:
-        self._launch = launch
-        self._selector = selectors.DefaultSelector()
-        self._running: dict[int, tuple[Task, Supervision]] = {}
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._selector = selector
+        self._running: dict[int, Supervision] = {}
 
     def __enter__(self) -> "Pool":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for task, watch in list(self._running.values()):
-            watch.cancel()
-            self._clear(task)
-        self._running.clear()
-        self._selector.close()
+        for watch in list(self._running.values()):
+            self.cancel(watch.task.key)
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, task: Task, listener: "Listener | None" = None) -> None:
+    def start(
+        self, task: Task, launch: Callable[[Task], Child], listener: "Listener | None" = None
+    ) -> None:
         """Launch a child for the task."""
         base = tempfile.mkdtemp(prefix="kata-")
         folder = Path(base, "work")
         folder.mkdir()
         task = replace(task, folder=str(folder))
-        child = self._launch(task)
+        child = launch(task)
 
         from grader.judge import processes
         from grader.judge.supervisor import Supervision
 
         processes.adopt_orphans()
         watch = Supervision(task, child, lambda: frozenset(self._running), listener)
-        self._running[child.pid] = task, watch
+        self._running[child.pid] = watch
         for pipe in watch.pipes:
             self._selector.register(pipe, selectors.EVENT_READ, watch)
 
-    def step(self) -> Iterator[tuple[Task, Result]]:
-        """Wait a moment for something to happen; what has ended since."""
-        for key, _ in self._selector.select(BEAT):
-            if not key.data.read(key.fd):
-                self._selector.unregister(key.fd)
-        for pid, (task, watch) in list(self._running.items()):
-            watch.tick(self._forget)
+    def read(self, key: selectors.SelectorKey) -> None:
+        """One of the children's pipes is ready."""
+        if not key.data.read(key.fd):
+            self._selector.unregister(key.fd)
+
+    def beat(self) -> Iterator[tuple[Task, Result]]:
+        """Look at every child's clocks, memory and end; what has ended since the last look."""
+        for pid, watch in list(self._running.items()):
+            watch.tick()
             if watch.result is not None:
-                del self._running[pid]
-                self._clear(task)
-                yield task, watch.result
+                self._part(pid, watch)
+                yield watch.task, watch.result
 
-    def run(
-        self,
-        tasks: Iterable[Task],
-        jobs: int = 1,
-        listener: "Listener | None" = None,
-    ) -> Iterator[tuple[Task, Result]]:
-        """Judge all, at most so many at once; each result as it comes."""
-        waiting = iter(tasks)
-        more = True
-        while more or self._running:
-            while more and len(self._running) < jobs:
-                task = next(waiting, None)
-                more = task is not None
-                if task is not None:
-                    self.start(task, listener)
-            yield from self.step()
+    def cancel(self, key: str) -> None:
+        """End the child that judges the task of this key, without a verdict."""
+        for pid, watch in list(self._running.items()):
+            if watch.task.key == key:
+                watch.cancel()
+                self._part(pid, watch)
 
-    def _forget(self, pipe: int) -> None:
-        """A pipe is about to be closed."""
-        with suppress(KeyError):
-            self._selector.unregister(pipe)
+    def forget(self) -> None:
+        """In a fork: these children are not this process's."""
+        for watch in self._running.values():
+            for pipe in watch.pipes:
+                os.close(pipe)
+        self._running.clear()
 
-    def _clear(self, task: Task) -> None:
-        shutil.rmtree(Path(task.folder).parent, ignore_errors=True)
+    def _part(self, pid: int, watch: "Supervision") -> None:
+        del self._running[pid]
+        for pipe in watch.pipes:
+            with suppress(KeyError):
+                self._selector.unregister(pipe)
+            os.close(pipe)
+        shutil.rmtree(Path(watch.task.folder).parent, ignore_errors=True)

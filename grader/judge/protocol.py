@@ -68,12 +68,12 @@ class Task:
         """Where the child writes its last position: beside its folder, not in it."""
         return os.path.join(os.path.dirname(self.folder), "trace")
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
+    def to_data(self) -> dict[str, Any]:
+        return asdict(self)
 
     @classmethod
-    def from_json(cls, text: str) -> "Task":
-        data = json.loads(text)
+    def from_data(cls, data: dict[str, Any]) -> "Task":
+        """From what JSON gives back."""
         limits = Limits(**data.pop("limits"))
         lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
         return cls(**(data | lists), limits=limits)

@@ -80,9 +80,8 @@ class Supervision:
             self.pipes[pipe](data)
         return bool(data)
 
-    def tick(self, forget: Callable[[int], None]) -> None:
-        """See whether the child has ended or must end; forget is told of pipes that close."""
-        self._forget = forget
+    def tick(self) -> None:
+        """See whether the child has ended or must end."""
         now = time.monotonic()
         status = self._poll()
         if self._complete or status is not None:
@@ -200,8 +199,6 @@ class Supervision:
             # what was written before the end is still in the pipe
             while self._drain(pipe):
                 pass
-            self._forget(pipe)
-            os.close(pipe)
         self._output.close()
         if not self._complete and self._problem is None:
             self._verdict, self._problem = self._explain(status or 0)

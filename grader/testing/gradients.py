@@ -1,5 +1,6 @@
 """Gradients by value: a right result with a detached or wrong gradient is wrong."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,15 @@ from grader.testing.compare import Mismatch, assert_close
 
 @dataclass(frozen=True, slots=True)
 class Gradients:
-    """What one forward and backward pass gave."""
+    """What one forward and backward pass gave.
+
+    Attributes:
+        outputs, cotangents: The floating tensors of the result, and what was pulled back.
+        inputs: The gradient of each leaf by its name; None where none arrived.
+    """
 
     outputs: list[Tensor]
+    cotangents: list[Tensor]
     inputs: dict[str, Tensor | None]
 
 
@@ -31,7 +38,7 @@ def gradients(
         function: A function or a module, whose parameters are then inputs as well.
         args, kwargs: Its arguments; every floating tensor among them becomes a leaf.
         cotangents: One for each floating output tensor; random ones if omitted.
-        names: What to call the positional arguments; "input 0" and so on if omitted.
+        names: What to call the positional arguments; the function's own names if omitted.
     """
     leaves: dict[str, Tensor] = {}
 
@@ -40,7 +47,8 @@ def gradients(
             leaves[name] = value = value.detach().clone().requires_grad_()
         return value
 
-    labels = [*names, *(f"input {i}" for i in range(len(names), len(args)))]
+    labels = [*names, *_parameters(function)[len(names) :]]
+    labels += [f"input {i}" for i in range(len(labels), len(args))]
     called = [leaf(label, value) for label, value in zip(labels, args, strict=False)]
     keywords = {name: leaf(name, value) for name, value in kwargs.items()}
     if isinstance(function, nn.Module):
@@ -60,9 +68,19 @@ def gradients(
             "detach(), .data, .item(), torch.tensor(...) or no_grad() on the way does that",
         )
     # through a scalar: given cotangents, torch.autograd.grad imports sympy to look at their shapes
-    scalar = torch.stack([(output * cotangent).sum() for output, cotangent in live]).sum()
-    found = torch.autograd.grad(scalar, list(leaves.values()), allow_unused=True)
-    return Gradients(outputs, dict(zip(leaves, found, strict=True)))
+    scalars = [(output * cotangent).sum().double() for output, cotangent in live]
+    found = torch.autograd.grad(
+        torch.stack(scalars).sum(), list(leaves.values()), allow_unused=True
+    )
+    return Gradients(outputs, cotangents, dict(zip(leaves, found, strict=True)))
+
+
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    called = function.forward if isinstance(function, nn.Module) else function
+    try:
+        return list(inspect.signature(called).parameters)
+    except (TypeError, ValueError):
+        return []
 
 
 def assert_same_gradients(
@@ -83,9 +101,8 @@ def assert_same_gradients(
     Raises:
         Mismatch: Names the input whose gradient differs.
     """
+    names = names or tuple(_parameters(expected))
     want = gradients(expected, *args, names=names, **kwargs)
-    cotangents = [torch.randn_like(output) for output in want.outputs]
-    want = gradients(expected, *args, names=names, cotangents=cotangents, **kwargs)
     result = list(_tensors(_detached_call(actual, *args, **kwargs)))
     if len(result) != len(want.outputs):
         raise Mismatch(f"expected {len(want.outputs)} result tensors, got {len(result)}")
@@ -93,7 +110,7 @@ def assert_same_gradients(
         label = "result" if len(result) == 1 else f"result[{i}]"
         assert_close(value.detach(), output.detach(), rtol=rtol, atol=atol, why=why, label=label)
 
-    got_all = gradients(actual, *args, names=names, cotangents=cotangents, **kwargs)
+    got_all = gradients(actual, *args, names=names, cotangents=want.cotangents, **kwargs)
     for name, gradient in want.inputs.items():
         got = got_all.inputs.get(name)
         if gradient is None and got is None:

@@ -20,7 +20,7 @@ from grader.testing.compare import Mismatch
 
 TIMEOUT = 8.0
 # an attempt that deadlocks once does so in most tests: the later ones wait less
-TIMEOUT_AFTER_ONE = 2.0
+TIMEOUT_AFTER_ONE = 1.0
 GRACE = 5.0
 
 # who is to blame when several ranks fail: the lowest

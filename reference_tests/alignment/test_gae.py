@@ -144,6 +144,16 @@ def test_every_rollout_has_its_own_episode_ends(attempt):
     check(attempt, rollouts, 0.95, 0.9)
 
 
+def test_every_step_may_end_an_episode(attempt):
+    rewards, values, bootstrap_value, dones = make_rollouts(T=4)
+
+    advantages, _ = attempt.gae(
+        rewards, values, bootstrap_value, torch.ones_like(dones), gamma=0.9, lam=0.8
+    )
+
+    assert_close(advantages, rewards - values, label="advantages")
+
+
 def test_episodes_in_a_row_match_episodes_apart(attempt):
     rewards, values, bootstrap_value, dones = make_rollouts(B=2, T=7, ends=[(0, 2), (1, 2)])
     parts = [

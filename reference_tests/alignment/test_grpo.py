@@ -165,11 +165,19 @@ def test_loss_matches_a_case_worked_by_hand(attempt):
     assert_close(loss, expected)
 
 
-def test_kl_matches_a_case_worked_by_hand(attempt):
-    # the reference gives the token twice the policy's probability: 2 - log 2 - 1
-    batch = one_token(0.0, 0.0, ref_log_ratio=math.log(2))
+@pytest.mark.parametrize(
+    "ref_log_ratio, kl",
+    [
+        pytest.param(math.log(2), 1 - math.log(2), id="reference-twice-as-likely"),
+        pytest.param(-math.log(2), math.log(2) - 0.5, id="reference-half-as-likely"),
+        pytest.param(5.0, math.exp(5) - 6, id="reference-far-likelier"),
+        pytest.param(-40.0, math.exp(-40) + 39, id="reference-far-less-likely"),
+    ],
+)
+def test_kl_matches_a_case_worked_by_hand(attempt, ref_log_ratio, kl):
+    batch = one_token(0.0, 0.0, ref_log_ratio)
 
-    assert_close(attempt.grpo_loss(*batch, beta=0.5), column(0.5 * (1 - math.log(2)))[0])
+    assert_close(attempt.grpo_loss(*batch, beta=0.5), column(0.5 * kl)[0])
 
 
 @pytest.mark.parametrize(
@@ -222,6 +230,7 @@ def test_gradients_match_the_reference(attempt, reference, clip_eps, beta):
         pytest.param(0.5, 2.0, True, id="good-token-gone-unlikely"),
         pytest.param(1.5, -2.0, True, id="bad-token-gone-likelier"),
         pytest.param(0.5, -2.0, False, id="bad-token-already-unlikely"),
+        pytest.param(20.0, -2.0, True, id="bad-token-gone-far-likelier"),
     ],
 )
 def test_only_a_step_too_far_in_the_right_direction_is_clipped(attempt, ratio, advantage, moves):

@@ -1,6 +1,7 @@
 """A fresh process that judges one task: python -m grader.judge.child REPORTS."""
 
 import gc
+import json
 import os
 import sys
 
@@ -13,7 +14,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 def main() -> None:
     from grader.judge.protocol import Task
 
-    task = Task.from_json(sys.stdin.read())
+    task = Task.from_data(json.load(sys.stdin))
     reports = int(sys.argv[1])
     os.set_inheritable(reports, False)
 

@@ -41,6 +41,7 @@ def run_session(task: Task, reports: int) -> None:
     if not session.collected:
         words = f"the hidden tests could not be collected (pytest's exit code {int(code)})"
         reporter.broken(Failure(words, tuple(session.collect_errors)))
+    session.flush()
     reporter.ended(session.cpu)
 
 
@@ -58,6 +59,9 @@ class Session:
         self.collected = False
         self.cpu = 0.0
         self.collect_errors: list[str] = []
+
+    def flush(self) -> None:
+        self._printing.flush()
 
     # collection, before the attempt exists
 

@@ -1,0 +1,171 @@
+"""The client of a warm judge. Whatever is wrong with it, a check is judged cold instead."""
+
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from grader.judge import runtime, wire
+from grader.judge.protocol import Result, Task
+
+if TYPE_CHECKING:
+    from grader.judge.supervisor import Listener
+
+
+class NotWarm(Exception):
+    """No judge answers, or it ended before its verdict."""
+
+
+def fits(task: Task) -> bool:
+    """Whether a forked child can judge the task."""
+    on_gpu = task.device == "cuda" or (task.device == "auto" and "triton" in task.requires)
+    return runtime.supported() and not (on_gpu and runtime.has_gpu())
+
+
+def judge_warm(task: Task, listener: "Listener | None" = None) -> Result:
+    """Have one task judged.
+
+    Raises:
+        NotWarm: Judge it cold.
+    """
+    with _connect() as connection:
+        _send(connection, task)
+        lines = wire.Lines()
+        while True:
+            result = _receive(connection, lines, listener)
+            if result is not None:
+                return result
+
+
+def judge_many_warm(tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Task, Result | None]]:
+    """Have tasks judged, so many at once; None for one that must be judged cold."""
+    waiting, more = iter(tasks), True
+    with selectors.DefaultSelector() as selector:
+        try:
+            while more or selector.get_map():
+                while more and len(selector.get_map()) < jobs:
+                    task = next(waiting, None)
+                    more = task is not None
+                    if task is None:
+                        break
+                    try:
+                        connection = _connect()
+                        _send(connection, task)
+                    except NotWarm:
+                        yield task, None
+                        continue
+                    selector.register(connection, selectors.EVENT_READ, (task, wire.Lines()))
+                for key, _ in selector.select():
+                    task, lines = key.data
+                    assert isinstance(key.fileobj, socket.socket)
+                    try:
+                        result = _receive(key.fileobj, lines, None)
+                    except NotWarm:
+                        result = None
+                    else:
+                        if result is None:
+                            continue
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+                    yield task, result
+        finally:
+            # the judge ends what nobody waits for
+            for key in list(selector.get_map().values()):
+                assert isinstance(key.fileobj, socket.socket)
+                key.fileobj.close()
+
+
+def ask(what: str) -> dict[str, Any] | None:
+    """Ask for "status" or "stop"; what the judge says of itself, or None if there is none."""
+    try:
+        with _connect() as connection:
+            connection.settimeout(10)
+            connection.sendall(wire.encode({"do": what}))
+            lines = wire.Lines()
+            while True:
+                data = connection.recv(1 << 16)
+                if not data:
+                    return None
+                for message in lines.feed(data):
+                    status: dict[str, Any] = message["status"]
+                    return status
+    except (NotWarm, OSError, ValueError, KeyError):
+        return None
+
+
+def start_judge() -> None:
+    """Start a warm judge for later checks; it goes by itself. Never fails, never waits."""
+    if not runtime.supported():
+        return
+    with suppress(OSError):
+        path = runtime.socket_path()
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "grader.judge.server", str(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+
+
+def _connect() -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(runtime.socket_path()))
+    except OSError as error:
+        connection.close()
+        raise NotWarm(str(error)) from None
+    return connection
+
+
+def _send(connection: socket.socket, task: Task) -> None:
+    message = {"do": "judge", "task": task.to_data(), "environment": dict(os.environ)}
+    try:
+        connection.sendall(wire.encode(message))
+    except OSError as error:
+        raise NotWarm(str(error)) from None
+
+
+def _receive(
+    connection: socket.socket, lines: wire.Lines, listener: "Listener | None"
+) -> Result | None:
+    """What came: the result, or None if it is not complete yet."""
+    try:
+        data = connection.recv(1 << 20)
+        messages = lines.feed(data)
+    except (OSError, ValueError) as error:
+        raise NotWarm(str(error)) from None
+    if not data:
+        raise NotWarm("the judge has gone")
+    for message in messages:
+        match message:
+            case {"result": dict(result)}:
+                return wire.result_from_data(result)
+            case {"test": dict(test)}:
+                if listener:
+                    listener(wire.test_from_data(test))
+            case _:
+                raise NotWarm("busy")
+    return None
+
+
+def wait_for_judge(seconds: float = 60.0) -> bool:
+    """Start a judge if there is none, and wait until it answers; whether it does."""
+    if not runtime.supported():
+        return False
+    deadline = time.monotonic() + seconds
+    started = False
+    while time.monotonic() < deadline:
+        if ask("status") is not None:
+            return True
+        if not started:
+            start_judge()
+            started = True
+        time.sleep(0.05)
+    return False

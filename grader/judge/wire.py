@@ -1,0 +1,56 @@
+"""Messages between the command line and a warm judge: JSON, one object a line.
+
+to the judge     {"do": "judge", "task": {...}, "environment": {...}}, {"do": "status"}, {"do": "stop"}
+from the judge   {"test": {...}} for each test as it ends, then {"result": {...}}; {"busy": true};
+                 {"status": {...}}
+"""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from grader.judge.protocol import Failure, Result, TestResult
+
+# a task holds the attempt's source, a result what it printed
+LONGEST = 64 << 20
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
+def test_to_data(test: TestResult) -> dict[str, Any]:
+    return asdict(test)
+
+
+def test_from_data(data: dict[str, Any]) -> TestResult:
+    failure = data.pop("failure")
+    return TestResult(**data, failure=failure and Failure.from_data(failure))
+
+
+def result_to_data(result: Result) -> dict[str, Any]:
+    return asdict(result)
+
+
+def result_from_data(data: dict[str, Any]) -> Result:
+    tests = tuple(test_from_data(test) for test in data.pop("tests"))
+    problem = data.pop("problem")
+    return Result(**data, tests=tests, problem=problem and Failure.from_data(problem))
+
+
+class Lines:
+    """Cuts a stream into its lines."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """The messages that are complete now; ValueError for what is none."""
+        self._buffer += data
+        if len(self._buffer) > LONGEST:
+            raise ValueError("a message is too long")
+        *lines, rest = self._buffer.split(b"\n")
+        self._buffer = bytearray(rest)
+        return [json.loads(line) for line in lines if line]
