@@ -2,13 +2,17 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +30,10 @@ class Learner:
 
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def command(self) -> list[str]:
+        return KATA
 
     @property
     def practice(self) -> Path:
@@ -66,6 +74,33 @@ class Learner:
             **options,
         )
 
+    @property
+    def database(self) -> Path:
+        return self.practice / ".kata" / "progress.db"
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the progress file holds, read without the grader: data is among the rest."""
+        if not self.database.exists():
+            return []
+        with closing(sqlite3.connect(self.database)) as db:
+            rows = db.execute("select id, at, kind, kata, data from events order by id").fetchall()
+        names = ("id", "at", "kind", "kata")
+        return [dict(zip(names, row[:4], strict=True)) | json.loads(row[4]) for row in rows]
+
+    def marked(self, source: str) -> str:
+        """The attempt, which now writes down the process that it runs in."""
+        pids = str(self.folder / "pids")
+        first = f"import os\nwith open({pids!r}, 'a') as file:\n    print(os.getpid(), file=file)\n"
+        return first + source
+
+    def marks(self, seconds: float = 60) -> list[int]:
+        """The processes that marked attempts ran in, once there is one."""
+        pids = self.folder / "pids"
+        deadline = time.monotonic() + seconds
+        while not (pids.exists() and pids.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return [int(line) for line in pids.read_text().split()]
+
     def write(self, kata: str, source: str) -> Path:
         """Put an attempt where kata check looks for it."""
         path = self.attempt(kata)
@@ -101,6 +136,31 @@ class Verdict:
     def said(self) -> str:
         """All messages, of the check and of its tests."""
         return "\n".join([self.data["message"], *(test["message"] for test in self.data["tests"])])
+
+
+def still_there(pids: list[int], seconds: float = 20) -> list[int]:
+    """Those of the grader's processes that have not ended after so long."""
+    deadline = time.monotonic() + seconds
+    while True:
+        left = [pid for pid in pids if _judges(pid)]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.05)
+
+
+def _judges(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        # a number may have gone to another program meanwhile
+        ours = "grader" in " ".join(process.cmdline())
+        return ours and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+@pytest.fixture(name="still_there")
+def _still_there() -> Callable[..., list[int]]:
+    return still_there
 
 
 @pytest.fixture

@@ -28,6 +28,11 @@ class Desk:
     def store(self) -> Store:
         return Store(self.practice.database)
 
+    @property
+    def notice(self) -> str | None:
+        """What the person must know of their progress file, if it was looked at."""
+        return self.store.notice if "store" in vars(self) else None
+
     def state(self) -> State:
         return derive(self.store.events())
 

@@ -1,16 +1,20 @@
 """The commands: their names, options and help. What they do lies in actions and checking."""
 
+import atexit
 import json
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from grader.errors import KataError
+
+if TYPE_CHECKING:
+    from grader.cli.actions import Desk
 
 app = typer.Typer(
     name="kata",
@@ -64,9 +68,9 @@ def list_(
 
     Example: kata list attention
     """
-    from grader.cli.actions import Desk, lines
+    from grader.cli.actions import lines
 
-    desk = Desk()
+    desk = _desk()
     found = lines(desk, track)
     if as_json:
         _print_json([line.to_data() for line in found])
@@ -75,7 +79,6 @@ def list_(
     from grader.cli.render.listing import show_list
 
     show_list(console(), desk.catalog.tracks, found)
-    _notice(desk)
 
 
 @app.command()
@@ -90,16 +93,14 @@ def start(
 
     Example: kata start mla --edit
     """
-    from grader.cli.actions import Desk
     from grader.cli.actions import start as begin
 
-    desk = Desk()
+    desk = _desk()
     started = begin(desk, desk.kata(name), fresh=fresh)
     from grader.cli.render.console import console
     from grader.cli.render.spec import show_start
 
     show_start(console(), started)
-    _notice(desk)
     if edit:
         _edit(started.path)
 
@@ -133,10 +134,9 @@ def check(
         raise KataError(f"no device {device!r}; there are auto, cpu and cuda")
     if all_ and (name or file):
         raise KataError("--all judges every attempt: leave out the name and --file")
-    from grader.cli.actions import Desk
     from grader.cli.checking import started_katas
 
-    desk = Desk()
+    desk = _desk()
     katas = started_katas(desk) if all_ else [desk.kata(name)]
     code = _check(
         desk, katas, as_json=as_json, verbose=verbose, sweep=all_,
@@ -176,9 +176,23 @@ def _check(
             show_sweep(console(), checked)
         else:
             show_check(console(), checked[0], verbose=verbose)
-    _notice(desk)
     good = ("passed", "skipped") if sweep else ("passed",)
     return 0 if all(one.result.verdict in good for one in checked) else 1
+
+
+@app.command()
+def watch(name: MaybeName = None) -> None:
+    """Judge on every save, with the clock and a key for each command.
+
+    Example: kata watch gqa
+    """
+    if not sys.stdout.isatty():
+        raise KataError("kata watch needs a terminal; kata check judges once")
+    from grader.cli.actions import Desk
+    from grader.cli.watch.app import WatchApp
+
+    desk = Desk()
+    WatchApp(desk, desk.kata(name)).run()
 
 
 @app.command()
@@ -189,13 +203,12 @@ def hint(name: MaybeName = None) -> None:
     """
     from grader.cli import actions
 
-    desk = actions.Desk()
+    desk = _desk()
     found = actions.hint(desk, desk.kata(name))
     from grader.cli.render.console import console
     from grader.cli.render.spec import show_hint
 
     show_hint(console(), found)
-    _notice(desk)
 
 
 @app.command()
@@ -204,11 +217,10 @@ def spec(name: MaybeName = None) -> None:
 
     Example: kata spec gqa
     """
-    from grader.cli.actions import Desk
     from grader.cli.render import spec as view
     from grader.cli.render.console import console
 
-    console().print(view.spec(Desk().kata(name)))
+    console().print(view.spec(_desk().kata(name)))
 
 
 @app.command()
@@ -222,7 +234,7 @@ def solution(
     """
     from grader.cli import actions
 
-    desk = actions.Desk()
+    desk = _desk()
     kata = desk.kata(name)
     if actions.gives_up(desk, kata) and not yes:
         if not sys.stdin.isatty():
@@ -233,7 +245,6 @@ def solution(
     from grader.cli.render.spec import show_solution
 
     show_solution(console(), found)
-    _notice(desk)
 
 
 @app.command()
@@ -244,13 +255,12 @@ def reset(name: MaybeName = None) -> None:
     """
     from grader.cli import actions
 
-    desk = actions.Desk()
+    desk = _desk()
     done = actions.reset(desk, desk.kata(name))
     from grader.cli.render.console import console
     from grader.cli.render.spec import show_reset
 
     show_reset(console(), done)
-    _notice(desk)
 
 
 @app.command("next")
@@ -263,7 +273,7 @@ def next_(
     """
     from grader.cli import actions
 
-    desk = actions.Desk()
+    desk = _desk()
     state = desk.state()
     current = desk.kata(None) if state.current else None
     following = actions.next_kata(desk, state, current)
@@ -281,13 +291,12 @@ def pause(name: MaybeName = None) -> None:
     """
     from grader.cli import actions
 
-    desk = actions.Desk()
+    desk = _desk()
     done = actions.pause(desk, desk.kata(name))
     from grader.cli.render.console import console
     from grader.cli.render.spec import show_pause
 
     show_pause(console(), done)
-    _notice(desk)
 
 
 @app.command()
@@ -296,10 +305,9 @@ def dashboard(as_json: Json = False) -> None:
 
     Example: kata dashboard
     """
-    from grader.cli.actions import Desk
     from grader.cli.overview import overview
 
-    desk = Desk()
+    desk = _desk()
     found = overview(desk)
     if as_json:
         _print_json(found.to_data())
@@ -308,7 +316,6 @@ def dashboard(as_json: Json = False) -> None:
     from grader.cli.render.dashboard import show_dashboard
 
     show_dashboard(console(), found)
-    _notice(desk)
 
 
 @app.command()
@@ -329,11 +336,10 @@ def verify(
 
     Example: kata verify gqa rope
     """
-    from grader.cli.actions import Desk
     from grader.cli.render.live import verifying
     from grader.gate.verify import verify_katas
 
-    desk = Desk()
+    desk = _desk()
     katas = [desk.catalog.find(name) for name in names or []]
     katas += desk.catalog.track(track).katas if track else ()
     katas = list(dict.fromkeys(katas)) or list(desk.catalog)
@@ -350,17 +356,32 @@ def verify(
 
 
 @app.command()
+def judge(
+    what: Annotated[str, typer.Argument(metavar="status|stop", help="What to do.")] = "status",
+) -> None:
+    """Look at the warm judge, or stop it; the next check starts another.
+
+    Example: kata judge stop
+    """
+    if what not in ("status", "stop"):
+        raise KataError(f"kata judge {what}: there are status and stop")
+    from grader.cli.doctor import warm_judge
+
+    finding = warm_judge(stop=what == "stop")
+    print(finding.found)
+
+
+@app.command()
 def doctor() -> None:
     """Look at this machine: Python, torch, Triton, GPU, limits, where your data lies.
 
     Example: kata doctor
     """
-    from grader.cli.actions import Desk
     from grader.cli.doctor import examine
     from grader.cli.render.console import console
     from grader.cli.render.doctor import show_findings
 
-    findings = examine(Desk())
+    findings = examine(_desk())
     show_findings(console(), findings)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
@@ -386,10 +407,20 @@ def _print_json(data: object) -> None:
     print(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def _notice(desk: Any) -> None:
+def _desk() -> "Desk":
+    """The desk of this command."""
+    from grader.cli.actions import Desk
+
+    desk = Desk()
+    # said whichever way the command ends
+    atexit.register(_notice, desk)
+    return desk
+
+
+def _notice(desk: "Desk") -> None:
     """What the person must know of their progress file."""
-    if desk.store.notice:
-        print(f"kata: {desk.store.notice}", file=sys.stderr)
+    if desk.notice:
+        print(f"kata: {desk.notice}", file=sys.stderr)
 
 
 def _edit(path: Path) -> None:

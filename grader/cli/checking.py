@@ -9,6 +9,7 @@ from grader.cli.actions import Desk, next_kata
 from grader.content.card import Card, load_card
 from grader.content.catalog import Kata
 from grader.errors import KataError
+from grader.judge.cancel import Cancellation
 from grader.judge.judging import judge
 from grader.judge.protocol import Limits, Result, TestResult
 from grader.progress.derive import KataState
@@ -46,6 +47,7 @@ def check(
     timeout: float | None = None,
     sweep: bool = False,
     listener: Callable[[TestResult], None] | None = None,
+    cancel: Cancellation | None = None,
 ) -> Checked:
     """Judge one kata's attempt and append what came of it.
 
@@ -53,11 +55,14 @@ def check(
         file: The attempt, if it does not lie in the practice folder.
         timeout: Seconds for one test.
         sweep: One of many: it does not become the current kata.
+        cancel: Ends the check when asked to; then nothing is recorded.
     """
     path = (file or desk.practice.attempt(kata)).absolute()
     before = desk.state().of(kata.id)
     limits = Limits(test=timeout, total=max(6 * timeout, 60.0)) if timeout else None
-    result, source = judge(kata, path, seed=seed, device=device, limits=limits, listener=listener)
+    result, source = judge(
+        kata, path, seed=seed, device=device, limits=limits, listener=listener, cancel=cancel
+    )
     desk.store.append(
         "checked",
         kata.id,

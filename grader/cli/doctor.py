@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from grader.cli.actions import Desk
 from grader.content.catalog import content_root
+from grader.errors import KataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ def examine(desk: Desk) -> list[Finding]:
         Finding("katas", f"{len(list(desk.catalog))} in {content_root()}"),
         _practice(desk),
         *_torch(),
+        warm_judge(),
     ]
 
 
@@ -48,10 +50,27 @@ def _practice(desk: Desk) -> Finding:
         return Finding("practice", f"{root} (not writable)", False, advice)
     if not desk.practice.database.exists():
         return Finding("practice", f"{root} (nothing there yet)")
-    events = len(desk.store.events())
+    try:
+        events = len(desk.store.events())
+    except KataError as error:
+        return Finding("practice", str(error), False)
     size = desk.practice.database.stat().st_size
-    note = f"; {desk.store.notice}" if desk.store.notice else ""
-    return Finding("practice", f"{root}, {events} events, {size / 1024:.0f} KiB{note}")
+    return Finding("practice", f"{root}, {events} events, {size / 1024:.0f} KiB")
+
+
+def warm_judge(*, stop: bool = False) -> Finding:
+    """What the warm judge says of itself; it ends after its running checks if it is to stop."""
+    from grader.judge import runtime, warm
+
+    if not runtime.supported():
+        why = "KATA_COLD is set" if os.environ.get("KATA_COLD") else "forking is not safe here"
+        return Finding("warm judge", f"not used: {why}; each check starts afresh")
+    status = warm.ask("stop" if stop else "status")
+    if status is None:
+        return Finding("warm judge", "none runs; the next check starts one")
+    words = f"process {status['pid']}, {status['checks']} checks in {status['seconds']:.0f} s"
+    resident = f"{status['resident'] / 2**20:.0f} MiB"
+    return Finding("warm judge", f"{'stopped: ' if stop else ''}{words}, {resident}")
 
 
 def _torch() -> list[Finding]:

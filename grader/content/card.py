@@ -73,7 +73,7 @@ def load_card(kata: Kata) -> Card:
         return parse_card(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise KataError(f"{path}: missing; every kata has a card", code=3) from None
-    except (tomllib.TOMLDecodeError, ValueError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, ValueError, TypeError, AttributeError) as error:
         raise KataError(f"{path}: {error}", code=3) from None
     except KeyError as error:
         raise KataError(f"{path}: lacks the field {error}", code=3) from None

@@ -31,7 +31,7 @@ def start_cold(task: Task) -> Child:
     output, output_end = os.pipe()
     process = subprocess.Popen(
         # -P: no folder of the learner's shadows a module of the standard library
-        [sys.executable, "-P", "-m", "grader.judge.child", str(reports_end)],
+        [sys.executable, "-P", "-m", "grader.judge.child", str(reports_end), str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=output_end,
         stderr=output_end,

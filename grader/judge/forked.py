@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 
+from grader.judge.child.limits import end_with
 from grader.judge.cold import Child
 from grader.judge.protocol import Task
 
@@ -16,9 +17,11 @@ def start_forked(task: Task, environment: Mapping[str, str], forget: Callable[[]
     """
     reports, reports_end = os.pipe()
     output, output_end = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
+            end_with(parent)
             # the parent must not set the group of a child that calls setsid itself
             os.setsid()
             forget()

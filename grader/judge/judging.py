@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from grader.content.catalog import Kata
 from grader.errors import KataError
 from grader.judge import warm
+from grader.judge.cancel import Cancellation, Cancelled
 from grader.judge.cold import start_cold
 from grader.judge.pool import BEAT, Pool
 from grader.judge.protocol import Limits, Result, Task
@@ -25,11 +26,17 @@ def judge(
     device: str = "auto",
     limits: Limits | None = None,
     listener: "Listener | None" = None,
+    cancel: Cancellation | None = None,
 ) -> tuple[Result, str]:
     """Judge the file at attempt; the result, and the text that was judged.
 
+    Args:
+        listener: Told of each test as it ends.
+        cancel: Ends the check when asked to.
+
     Raises:
         KataError: There is no such file, or the judge itself does not start.
+        Cancelled: It was ended.
     """
     seed = new_seed() if seed is None else seed
     source = read_attempt(kata, attempt)
@@ -39,10 +46,12 @@ def judge(
     task = new_task(kata, source, attempt, seed=seed, device=device, limits=limits)
     if isinstance(task, Result):
         return task, source
-    return judge_task(task, listener), source
+    return judge_task(task, listener, cancel), source
 
 
-def judge_task(task: Task, listener: "Listener | None" = None) -> Result:
+def judge_task(
+    task: Task, listener: "Listener | None" = None, cancel: Cancellation | None = None
+) -> Result:
     """By the warm judge if there is one; else cold, and a warm one for the next time.
 
     Raises:
@@ -50,10 +59,10 @@ def judge_task(task: Task, listener: "Listener | None" = None) -> Result:
     """
     if warm.fits(task):
         try:
-            return _sound(warm.judge_warm(task, listener))
+            return _sound(warm.judge_warm(task, listener, cancel))
         except warm.NotWarm:
             pass
-    ((_, result),) = judge_cold([task], listener=listener)
+    ((_, result),) = judge_cold([task], listener=listener, cancel=cancel)
     if warm.fits(task):
         warm.start_judge()
     return result
@@ -80,11 +89,17 @@ def judge_tasks(tasks: Iterable[Task], *, jobs: int = 1) -> Iterator[tuple[Task,
 
 
 def judge_cold(
-    tasks: Iterable[Task], *, jobs: int = 1, listener: "Listener | None" = None
+    tasks: Iterable[Task],
+    *,
+    jobs: int = 1,
+    listener: "Listener | None" = None,
+    cancel: Cancellation | None = None,
 ) -> Iterator[tuple[Task, Result]]:
     """Judge each task in a fresh process."""
     waiting, more = iter(tasks), True
     with selectors.DefaultSelector() as selector, Pool(selector) as pool:
+        if cancel is not None:
+            selector.register(cancel, selectors.EVENT_READ)
         while more or len(pool):
             while more and len(pool) < jobs:
                 task = next(waiting, None)
@@ -92,6 +107,8 @@ def judge_cold(
                 if task is not None:
                     pool.start(task, start_cold, listener)
             for key, _ in selector.select(BEAT):
+                if key.fileobj is cancel:
+                    raise Cancelled
                 pool.read(key)
             for task, result in pool.beat():
                 yield task, _sound(result)

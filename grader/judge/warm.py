@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from grader.judge import runtime, wire
+from grader.judge.cancel import Cancellation, Cancelled
 from grader.judge.protocol import Result, Task
 
 if TYPE_CHECKING:
@@ -27,16 +28,25 @@ def fits(task: Task) -> bool:
     return runtime.supported() and not (on_gpu and runtime.has_gpu())
 
 
-def judge_warm(task: Task, listener: "Listener | None" = None) -> Result:
+def judge_warm(
+    task: Task, listener: "Listener | None" = None, cancel: Cancellation | None = None
+) -> Result:
     """Have one task judged.
 
     Raises:
         NotWarm: Judge it cold.
+        Cancelled: It was ended.
     """
-    with _connect() as connection:
+    with _connect() as connection, selectors.DefaultSelector() as selector:
         _send(connection, task)
         lines = wire.Lines()
+        selector.register(connection, selectors.EVENT_READ)
+        if cancel is not None:
+            selector.register(cancel, selectors.EVENT_READ)
         while True:
+            if any(key.fileobj is cancel for key, _ in selector.select()):
+                # the judge ends what nobody waits for
+                raise Cancelled
             result = _receive(connection, lines, listener)
             if result is not None:
                 return result

@@ -1,8 +1,8 @@
 """Messages between the command line and a warm judge: JSON, one object a line.
 
-to the judge     {"do": "judge", "task": {...}, "environment": {...}}, {"do": "status"}, {"do": "stop"}
-from the judge   {"test": {...}} for each test as it ends, then {"result": {...}}; {"busy": true};
-                 {"status": {...}}
+To the judge: {"do": "judge", "task": {...}, "environment": {...}}, {"do": "status"} or
+{"do": "stop"}. From it: {"test": {...}} for each test as it ends, then {"result": {...}};
+or {"busy": true}, or {"status": {...}}.
 """
 
 import json

@@ -6,6 +6,8 @@ practice/.kata/history/attention/gqa/*.py      attempts that made way for a fres
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,13 +34,13 @@ class Practice:
     def place_stub(self, kata: Kata) -> Path:
         """Copy the stub where the attempt goes; an attempt that is there stays."""
         path = self.attempt(kata)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        # read first: without a stub there is no empty attempt either
+        stub = kata.stub.read_text(encoding="utf-8")
+        with in_words():
+            path.parent.mkdir(parents=True, exist_ok=True)
             # "x" never overwrites, whatever happens between a look and a write
-            with path.open("x", encoding="utf-8") as file:
-                file.write(kata.stub.read_text(encoding="utf-8"))
-        except FileExistsError:
-            pass
+            with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
+                file.write(stub)
         return path
 
     def set_aside(self, kata: Kata) -> Path | None:
@@ -47,7 +49,8 @@ class Practice:
         if not path.exists():
             return None
         folder = self.state / "history" / kata.track / kata.slug
-        folder.mkdir(parents=True, exist_ok=True)
+        with in_words():
+            folder.mkdir(parents=True, exist_ok=True)
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         for suffix in ("", *(f"_{n}" for n in range(2, 1000))):
             kept = folder / f"{stamp}{suffix}.py"
@@ -62,6 +65,19 @@ class Practice:
             path.unlink()
             return kept
         raise KataError(f"{folder}: too many attempts in one second", code=3)
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turn an error of the file system, met while writing, into what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        raise KataError(
+            f"{error.filename}: {error.strerror}; nothing was lost. Make the folder writable, "
+            "or set KATA_PRACTICE to one that is",
+            code=3,
+        ) from None
 
 
 def find_practice() -> Practice:

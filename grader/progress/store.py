@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from grader.errors import KataError
+from grader.progress.practice import in_words
 
 SCHEMA = 1
 TABLES = """
@@ -33,6 +34,8 @@ create table sources (sha text primary key, text text not null);
 PATIENCE = 60.0
 
 UNREADABLE = (sqlite3.DatabaseError, json.JSONDecodeError, UnicodeDecodeError)
+# an OperationalError is mostly about the system; these words are about what is in the file
+FOREIGN = ("malformed", "not a database", "no such", "already exists", "has no column")
 
 Answer = TypeVar("Answer")
 
@@ -113,8 +116,12 @@ class Store:
             with self._transaction() as connection:
                 return action(connection)
         except sqlite3.OperationalError as error:
-            if "malformed" not in str(error) and "not a database" not in str(error):
-                raise KataError(f"{self.path}: {error}; nothing was lost", code=3) from None
+            if not any(words in str(error) for words in FOREIGN):
+                raise KataError(
+                    f"{self.path}: {error}; nothing was lost. Make it a file in a folder that "
+                    "is writable, or set KATA_PRACTICE to another folder",
+                    code=3,
+                ) from None
         except UNREADABLE:
             pass
         self._set_aside()
@@ -123,7 +130,8 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with in_words():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as db:
             db.execute("pragma synchronous = full")
             # immediate: to wait here for another writer, never to fail halfway
@@ -158,7 +166,10 @@ class Store:
                 # another process was here first
                 return
             stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-            kept = self.path.with_name(f"progress.corrupt-{stamp}.db")
+            names = (f"progress.corrupt-{stamp}{suffix}.db" for suffix in ("", "-2", "-3", "-4"))
+            # a rename would replace one that was kept in the same second
+            free = (self.path.with_name(name) for name in names)
+            kept = next(path for path in free if not path.exists())
             self.path.rename(kept)
             journal = self.path.with_name(self.path.name + "-journal")
             if journal.exists():

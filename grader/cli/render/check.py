@@ -22,18 +22,21 @@ WORDS = {
 
 
 def show_check(out: Console, checked: Checked, *, verbose: bool = False) -> None:
-    result = checked.result
     out.print(heading(checked))
+    out.print(whole(checked, verbose=verbose))
+
+
+def whole(checked: Checked, *, verbose: bool = False) -> Group:
+    """All below the heading."""
+    result = checked.result
+    rows: list[RenderableType] = []
     if result.printed.strip():
-        out.print(Padding(printed(result.printed, "printed on import"), (0, 0, 0, 4), expand=False))
-    out.print(claims(result, verbose=verbose))
+        rows.append(_indented(printed(result.printed, "printed on import"), 4))
+    rows.append(claims(result, verbose=verbose))
     told = {test.failure for test in result.tests}
     if result.problem and result.problem not in told:
-        out.print(Padding(failure(result.problem), (0, 0, 0, 2), expand=False))
-    out.print()
-    out.print(summary(checked))
-    for line in next_steps(checked):
-        out.print(line)
+        rows.append(_indented(failure(result.problem), 2))
+    return Group(*rows, "", summary(checked), *next_steps(checked))
 
 
 def heading(checked: Checked) -> Text:
@@ -54,19 +57,17 @@ def claims(result: Result, *, verbose: bool = False) -> Group:
             continue
         rows.append(_claim(test, width))
         if test.printed.strip() and (test.outcome != "passed" or verbose or _few(result)):
-            rows.append(Padding(printed(test.printed), (0, 0, 0, 6), expand=False))
+            rows.append(_indented(printed(test.printed), 6))
         if test.failure is None or (unbegun and not verbose):
             continue
         known = any(_same(test.failure, other) for other in told)
         full = verbose or (len(told) < IN_FULL and not known)
         if test.outcome == "skipped":
-            rows.append(
-                Padding(Text(test.failure.headline, style="soft"), (0, 0, 0, 6), expand=False)
-            )
+            rows.append(_indented(Text(test.failure.headline, style="soft"), 6))
         elif full:
-            rows.append(Padding(failure(test.failure), (0, 0, 0, 6), expand=False))
+            rows.append(_indented(failure(test.failure), 6))
         else:
-            rows.append(Padding(Text(test.failure.headline), (0, 0, 0, 6), expand=False))
+            rows.append(_indented(Text(test.failure.headline), 6))
         told.append(test.failure)
     if len(unjudged) > 3 and not verbose:
         rows.append(Text.assemble("  ", mark("unjudged"), f" {len(unjudged)} more not judged"))
@@ -161,6 +162,10 @@ def _after_pass(checked: Checked) -> list[Text]:
 def _step(command: str, why: str = "") -> Text:
     text = Text.assemble(("next: ", "soft"), (command, "key"))
     return text.append(f"  {why}", style="soft") if why else text
+
+
+def _indented(content: RenderableType, columns: int) -> Padding:
+    return Padding(content, (0, 0, 0, columns), expand=False)
 
 
 def _same(one: Failure, other: Failure) -> bool:

@@ -46,7 +46,7 @@ def _headline(view: Overview) -> Columns:
         Text.assemble((f"{view.solved}", "bold good"), f" of {view.total} solved"),
         Text.assemble((f"{view.streak}", "bold"), f" {days} in a row"),
         Text.assemble((_hours(view.seconds), "bold"), " at work"),
-        Text.assemble((f"{view.checks}", "bold"), " checks"),
+        Text.assemble((f"{view.checks}", "bold"), " check" if view.checks == 1 else " checks"),
     ]
     return Columns(cells, padding=(0, 4))
 

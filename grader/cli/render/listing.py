@@ -60,6 +60,13 @@ def _row(line: Line) -> list[Text]:
     ]
 
 
+def option(line: Line) -> Text:
+    """One kata in one line, to choose from."""
+    kata = line.kata
+    text = Text.assemble(mark(line.status), "  ", (kata.id.ljust(36), "name"), kata.title)
+    return text.append(f"  {kata.level}, {kata.minutes} min", style="soft")
+
+
 def show_sweep(out: Console, checked: list[Checked]) -> None:
     for one in checked:
         result = one.result

@@ -53,10 +53,7 @@ def _docstring(docstring: str) -> Text:
 
 
 def show_hint(out: Console, hint: Hint) -> None:
-    for number, words in enumerate(hint.texts, start=1):
-        last = number == hint.number
-        style = "" if last else "soft"
-        out.print(Text.assemble((f"hint {number} of {hint.of}: ", "key"), (words, style)))
+    out.print(Group(*hints(hint)))
     if hint.number < hint.of:
         out.print(Text.assemble(("next: ", "soft"), ("kata check", "key"), ", or kata hint again"))
     else:
@@ -64,13 +61,30 @@ def show_hint(out: Console, hint: Hint) -> None:
         out.print(Text.assemble(("next: ", "soft"), *steps))
 
 
-def show_solution(out: Console, solution: Solution) -> None:
-    out.print(facts(solution.kata))
-    out.print(Syntax(solution.text.rstrip(), "python", theme="ansi_dark", word_wrap=True))
-    for question in solution.card.follow_ups:
-        out.print()
-        out.print(Text.assemble(("Q  ", "key"), question.ask))
-        out.print(Text.assemble(("A  ", "key"), question.answer.replace("\n", " ")))
+def hints(hint: Hint) -> list[Text]:
+    """Each hint that was shown; the earlier ones softly."""
+    return [
+        Text.assemble(
+            (f"hint {number} of {hint.of}: ", "key"),
+            (words, "" if number == hint.number else "soft"),
+        )
+        for number, words in enumerate(hint.texts, start=1)
+    ]
+
+
+def show_solution(out: Console, shown: Solution) -> None:
+    out.print(Group(*solution(shown)))
+
+
+def solution(shown: Solution) -> list[RenderableType]:
+    """The code, then each follow-up question with its answer."""
+    code = Syntax(shown.text.rstrip(), "python", theme="ansi_dark", word_wrap=True)
+    rows: list[RenderableType] = [facts(shown.kata), code]
+    for question in shown.card.follow_ups:
+        answer = " ".join(question.answer.split())
+        rows += ["", Text.assemble(("Q  ", "key"), question.ask)]
+        rows.append(Text.assemble(("A  ", "key"), answer))
+    return rows
 
 
 def show_reset(out: Console, reset: Reset) -> None:

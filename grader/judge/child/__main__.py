@@ -1,4 +1,4 @@
-"""A fresh process that judges one task: python -m grader.judge.child REPORTS."""
+"""A fresh process that judges one task: python -m grader.judge.child REPORTS PARENT."""
 
 import gc
 import json
@@ -12,6 +12,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def main() -> None:
+    from grader.judge.child.limits import end_with
+
+    end_with(int(sys.argv[2]))
     from grader.judge.protocol import Task
 
     task = Task.from_data(json.load(sys.stdin))

@@ -14,7 +14,9 @@ def ring_all_reduce(tensor: Tensor, group: dist.ProcessGroup | None = None) -> T
 
     def step(index_out, index_in, combine):
         sender = Thread(
-            target=dist.send, args=(parts[index_out],), kwargs={"group": group, "group_dst": (r + 1) % W}
+            target=dist.send,
+            args=(parts[index_out],),
+            kwargs={"group": group, "group_dst": (r + 1) % W},
         )
         sender.start()
         box = torch.zeros_like(parts[index_in])
