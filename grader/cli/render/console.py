@@ -44,7 +44,8 @@ def console(*, stderr: bool = False) -> Console:
 def mark(kind: str) -> Text:
     """One sign for an outcome or a status; letters where the encoding has no signs."""
     sign, style = MARKS.get(kind, ("✗", "bad"))
-    encoding = (sys.stdout.encoding or "ascii").lower()
+    # a screen of its own has no encoding to ask for
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
     if not encoding.startswith("utf"):
         sign = PLAIN.get(sign, sign)
     return Text(sign, style=style)

@@ -70,7 +70,7 @@ class Explainer:
         if self._compared is None:
             return "this does not hold", ()
         op, left, right = self._compared
-        got, want = show(left), show(right)
+        got, want = (show(_plain(value)) for value in (left, right))
         words = {
             "==": f"expected {want}, got {got}",
             "is": f"expected {want}, got {got}",
@@ -105,6 +105,12 @@ def _frames(tb: TracebackType | None) -> Frames:
         (frame.f_code.co_filename, line, frame.f_code.co_name)
         for frame, line in traceback.walk_tb(tb)
     ]
+
+
+def _plain(value: object) -> object:
+    """What pytest.approx was given, which reads better than its tolerances."""
+    approximate = type(value).__module__ == "_pytest.python_api"
+    return getattr(value, "expected", value) if approximate else value
 
 
 def _inputs(inputs: tuple[str, ...]) -> tuple[str, ...]:

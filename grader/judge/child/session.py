@@ -56,6 +56,7 @@ class Session:
         self._attempt: types.ModuleType | None = None
         self._reference: types.ModuleType | None = None
         self._failure: Failure | None = None
+        self._outcomes: set[str] = set()
         self.collected = False
         self.cpu = 0.0
         self.collect_errors: list[str] = []
@@ -133,11 +134,12 @@ class Session:
         self._reporter.started(item.name)
         # pytest keeps a fixture until it knows which test comes next; each test is alone here
         began = time.perf_counter()
-        reports = _run_test(item)
+        self._outcomes = set()
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
         seconds = time.perf_counter() - began
         self._namespaces.restore()
         self._printing.flush()
-        outcomes = {report.outcome for report in reports}
+        outcomes = self._outcomes
         if self._boundary.violation is not None and "failed" not in outcomes:
             # the attempt caught what was raised at it
             outcomes.add("failed")
@@ -168,6 +170,10 @@ class Session:
         return pytest.TestReport(
             item.nodeid, item.location, {}, outcome, None, call.when, duration=call.duration
         )
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._outcomes.add(report.outcome)
 
     @pytest.hookimpl
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
@@ -207,9 +213,3 @@ def _cpu() -> float:
     """Processor time of this process and of the ranks that it has waited for."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
-
-
-def _run_test(item: pytest.Item) -> list[pytest.TestReport]:
-    from _pytest.runner import runtestprotocol
-
-    return runtestprotocol(item, log=False, nextitem=None)
