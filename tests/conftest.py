@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -168,6 +169,166 @@ def learner(tmp_path: Path) -> Learner:
     """Someone with an empty folder."""
     (tmp_path / "practice").mkdir()
     return Learner(tmp_path)
+
+
+# the least that a kata can be; what a test wants to be otherwise it replaces in these texts
+STUB = '''"""Doubling."""
+
+from torch import Tensor
+
+
+def double(x: Tensor, *, shift: float = 0.0) -> Tensor:
+    """Twice x, plus shift.
+
+    Returns:
+        The shape and dtype of x.
+
+    Not allowed:
+        torch.cumsum. Changing x in place.
+
+    Source:
+        Euclid, "Elements", book 7.
+    """
+    raise NotImplementedError
+'''
+SOLUTION = '''"""Doubling."""
+
+from torch import Tensor
+
+
+def double(x: Tensor, *, shift: float = 0.0) -> Tensor:
+    """Multiply, then add."""
+    return x * 2.0 + shift
+'''
+CARD = """forbids = ["cumsum"]
+hints = ["Multiply.", "By two.", "x * 2"]
+
+[mistakes.halves]
+find = "* 2.0"
+replace = "* 0.5"
+caught_by = "test_doubles"
+tell = "x is halved."
+
+[mistakes.squares]
+find = "x * 2.0"
+replace = "x * x"
+caught_by = "test_doubles"
+tell = "x is squared."
+
+[mistakes.forgets_the_shift]
+find = " + shift"
+replace = ""
+caught_by = "test_adds_the_shift"
+tell = "shift is ignored."
+
+[mistakes.subtracts_the_shift]
+find = "+ shift"
+replace = "- shift"
+caught_by = "test_adds_the_shift"
+tell = "shift is subtracted."
+
+[[follow_ups]]
+ask = "Without multiplying?"
+answer = "x + x."
+
+[[follow_ups]]
+ask = "In integers?"
+answer = "A shift by one bit."
+
+[[follow_ups]]
+ask = "How many FLOPs?"
+answer = "Two per element."
+"""
+TESTS = """import torch
+
+from grader.testing import assert_close
+
+
+def test_doubles(attempt):
+    x = torch.randn(5, dtype=torch.float64)
+    expected = x + x
+
+    assert_close(attempt.double(x), expected)
+
+
+def test_adds_the_shift(attempt):
+    x = torch.randn(5, dtype=torch.float64)
+    expected = x + x + 3
+
+    assert_close(attempt.double(x, shift=3.0), expected)
+"""
+
+
+@dataclass
+class Project:
+    """A copy of the grader, with content of its own.
+
+    Attributes:
+        root: Holds grader/, katas/, solutions/ and reference_tests/.
+    """
+
+    root: Path
+    STUB: ClassVar[str] = STUB
+    SOLUTION: ClassVar[str] = SOLUTION
+    CARD: ClassVar[str] = CARD
+    TESTS: ClassVar[str] = TESTS
+
+    def __post_init__(self) -> None:
+        ignore = shutil.ignore_patterns("__pycache__", "_content")
+        shutil.copytree(ROOT / "grader", self.root / "grader", ignore=ignore)
+
+    def track(self, slug: str, *lines: str, title: str = "Trifles") -> None:
+        """Write a track file with these lines of katas, such as: one = { title = ... }."""
+        folder = self.root / "katas" / slug
+        folder.mkdir(parents=True, exist_ok=True)
+        head = f'title = "{title}"\nblurb = "Small things."\n\n[katas]\n'
+        (folder / "track.toml").write_text(head + "".join(f"{line}\n" for line in lines))
+
+    def kata(
+        self,
+        id: str,
+        *,
+        stub: str | None = STUB,
+        solution: str | None = SOLUTION,
+        card: str | None = CARD,
+        tests: str | None = TESTS,
+    ) -> None:
+        """Write a kata's files, but not its line; None leaves one out."""
+        track, slug = id.split("/")
+        for path, text in {
+            f"katas/{id}.py": stub,
+            f"solutions/{id}.py": solution,
+            f"solutions/{id}.toml": card,
+            f"reference_tests/{track}/test_{slug}.py": tests,
+        }.items():
+            if text is not None:
+                (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.root / path).write_text(text, encoding="utf-8")
+
+    def learner(self, folder: Path) -> Learner:
+        """Someone who works with this copy."""
+        (folder / "practice").mkdir(parents=True, exist_ok=True)
+        # a warm judge of this copy is of no use for long
+        warm = {"KATA_WARM": "1", "KATA_JUDGE_IDLE": "20"}
+        return Learner(folder, {"PYTHONPATH": str(self.root), **warm})
+
+
+def line(slug: str, **fields: Any) -> str:
+    """A kata's line in its track file."""
+    usual = {"title": slug.title(), "level": "easy", "minutes": 10, "needs": [], "core": False}
+    pairs = [f"{name} = {json.dumps(value)}" for name, value in (usual | fields).items()]
+    return f"{slug} = {{ {', '.join(pairs)} }}"
+
+
+@pytest.fixture(scope="session")
+def new_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Project]:
+    """A copy of the grader without katas, each time."""
+    return lambda: Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(name="line", scope="session")
+def _line() -> Callable[..., str]:
+    return line
 
 
 def solution(kata: str) -> str:

@@ -43,18 +43,20 @@ def _python() -> Finding:
 
 
 def _practice(desk: Desk) -> Finding:
-    root = desk.practice.root
-    place = root if root.exists() else root.parent
-    if not os.access(place, os.W_OK):
-        advice = "make it writable, or set KATA_PRACTICE to a folder that is"
-        return Finding("practice", f"{root} (not writable)", False, advice)
-    if not desk.practice.database.exists():
+    practice = desk.practice
+    root = practice.root
+    there = [path for path in (root, practice.state, practice.database) if path.exists()]
+    for place in there or [root.parent]:
+        if not os.access(place, os.W_OK):
+            advice = "make it writable, or set KATA_PRACTICE to a folder that is"
+            return Finding("practice", f"{place} (not writable)", False, advice)
+    if not practice.database.exists():
         return Finding("practice", f"{root} (nothing there yet)")
     try:
         events = len(desk.store.events())
     except KataError as error:
         return Finding("practice", str(error), False)
-    size = desk.practice.database.stat().st_size
+    size = practice.database.stat().st_size
     return Finding("practice", f"{root}, {events} events, {size / 1024:.0f} KiB")
 
 

@@ -91,11 +91,24 @@ def parse_card(text: str) -> Card:
         requires=requires,
         mutates=tuple(data.get("mutates", ())),
         hints=tuple(hint.strip() for hint in data["hints"]),
-        mistakes=tuple(Mistake(name, **mistake) for name, mistake in data["mistakes"].items()),
+        mistakes=_mistakes(data["mistakes"]),
         follow_ups=tuple(
             FollowUp(item["ask"].strip(), item["answer"].strip()) for item in data["follow_ups"]
         ),
     )
+
+
+def _mistakes(tables: Any) -> tuple[Mistake, ...]:
+    if not isinstance(tables, dict):
+        raise ValueError("mistakes have names: write [mistakes.name] over each")
+    found = []
+    for name, table in tables.items():
+        try:
+            found.append(Mistake(name, **table))
+        except TypeError:
+            fields = "find, replace, caught_by and tell"
+            raise ValueError(f"mistakes.{name} has {', '.join(table)}; give it {fields}") from None
+    return tuple(found)
 
 
 def solution_with(kata: Kata, mistake: Mistake) -> str:

@@ -132,8 +132,13 @@ def read_track(path: Path) -> Track:
 
 
 def _kata(track: str, slug: str, line: dict[str, Any]) -> Kata:
-    fields = dict(line) | {"needs": tuple(line.get("needs", ()))}
-    kata = Kata(track, slug, **fields)
+    try:
+        kata = Kata(track, slug, **dict(line) | {"needs": tuple(line.get("needs", ()))})
+    except (TypeError, ValueError, AttributeError):
+        has = ", ".join(line) if isinstance(line, dict) else repr(line)
+        raise TypeError(
+            f"{slug} has {has}; give it title, level and minutes, and if need be core and needs"
+        ) from None
     if kata.level not in LEVELS:
         raise TypeError(f"{slug}: level {kata.level!r} is none of {', '.join(LEVELS)}")
     return kata

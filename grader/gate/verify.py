@@ -44,6 +44,8 @@ def verify_katas(katas: list[Kata], *, jobs: int, listener: Listener | None = No
         trial = trials[task.key]
         _judge(trial, result)
         tell(done, len(trials), trial.report)
+    for report in reports:
+        _judge_time(report)
     return reports
 
 
@@ -73,7 +75,11 @@ def _judge(trial: Trial, result: Result) -> None:
     report, kata = trial.report, trial.report.kata
     tests = f"reference_tests/{kata.track}/{kata.tests.name}"
     seed = f"seed {result.seed}"
-    if trial.kind == "stub":
+    if result.broken:
+        # neither the solution nor the tests load: true of every trial
+        words = f"{tests}: {result.message}"
+        report.problems += [words] if words not in report.problems else []
+    elif trial.kind == "stub":
         for test in result.tests:
             if test.outcome != "unimplemented":
                 report.problems.append(
@@ -89,7 +95,6 @@ def _judge(trial: Trial, result: Result) -> None:
 
 
 def _judge_solution(report: Report, result: Result, tests: str, seed: str) -> None:
-    kata = report.kata
     if not result.passed and result.verdict != "skipped":
         failing = [t for t in result.tests if t.outcome not in ("passed", "skipped")]
         for test in failing:
@@ -99,11 +104,17 @@ def _judge_solution(report: Report, result: Result, tests: str, seed: str) -> No
         if not failing:
             report.problems.append(f"{tests}: the solution is not judged, {seed}: {result.message}")
     report.cpu = max(report.cpu, result.cpu)
+
+
+def _judge_time(report: Report) -> None:
+    kata = report.kata
+    if not report.cpu:
+        return
     limit = CPU_LIMIT_SLOW if load_card(kata).requires else CPU_LIMIT
-    if result.cpu > limit:
+    if report.cpu > limit:
         report.problems.append(
-            f"{tests}: takes {result.cpu:.1f} s of processor time on the solution; "
-            f"at most {limit:g} s: use smaller inputs"
+            f"reference_tests/{kata.track}/{kata.tests.name}: takes {report.cpu:.1f} s of "
+            f"processor time on the solution; at most {limit:g} s: use smaller inputs"
         )
 
 

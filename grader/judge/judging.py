@@ -65,15 +65,11 @@ def judge_task(
     ((_, result),) = judge_cold([task], listener=listener, cancel=cancel)
     if warm.fits(task):
         warm.start_judge()
-    return result
+    return _sound(result)
 
 
 def judge_tasks(tasks: Iterable[Task], *, jobs: int = 1) -> Iterator[tuple[Task, Result]]:
-    """Judge many, at most so many at once; each result as it comes.
-
-    Raises:
-        KataError: The judge itself does not start.
-    """
+    """Judge many, at most so many at once; each result as it comes, broken ones too."""
     tasks = list(tasks)
     cold = [task for task in tasks if not warm.fits(task)]
     fitting = [task for task in tasks if warm.fits(task)]
@@ -82,7 +78,7 @@ def judge_tasks(tasks: Iterable[Task], *, jobs: int = 1) -> Iterator[tuple[Task,
             if result is None:
                 cold.append(task)
             else:
-                yield task, _sound(result)
+                yield task, result
     else:
         cold += fitting
     yield from judge_cold(cold, jobs=jobs)
@@ -111,7 +107,7 @@ def judge_cold(
                     raise Cancelled
                 pool.read(key)
             for task, result in pool.beat():
-                yield task, _sound(result)
+                yield task, result
 
 
 def _sound(result: Result) -> Result:

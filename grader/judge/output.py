@@ -3,6 +3,8 @@
 import re
 
 HEAD = 24_000
+# no kata has as many; what claims to be the mark of a later one is an attempt's own
+TESTS = 1000
 TAIL = 4_000
 LINES = 400
 
@@ -52,12 +54,16 @@ class Output:
         self._pending = b""
         while (start := data.find(self._mark)) >= 0:
             self._add(data[:start])
-            number, end, rest = data[start + len(self._mark) :].partition(b"\n")
-            if not end:
+            after = data[start + len(self._mark) :]
+            number, end, rest = after.partition(b"\n")
+            if not end and len(number) < len(str(TESTS)):
                 self._pending = data[start:]
                 return
-            self._at = int(number) if number.isdigit() else self._at
-            data = rest
+            if end and number.isdigit() and len(number) < len(str(TESTS)):
+                self._at, data = int(number), rest
+            else:
+                # the attempt has guessed the mark
+                data = after
         # a mark may be cut in two by the size of a read
         cut = next(
             (n for n in range(len(self._mark) - 1, 0, -1) if data.endswith(self._mark[:n])), 0
@@ -80,8 +86,12 @@ class Output:
 
 
 def clean(data: bytes | bytearray) -> str:
+    return plain(bytes(data).decode("utf-8", errors="replace"))
+
+
+def plain(text: str) -> str:
     """Text without escape codes and control characters, so that it cannot harm a terminal."""
-    text = bytes(data).decode("utf-8", errors="replace").replace("\r\n", "\n")
+    text = text.encode("utf-8", errors="replace").decode().replace("\r\n", "\n")
     return CONTROLS.sub("", ESCAPES.sub("", text))
 
 

@@ -6,7 +6,11 @@ from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from grader.judge.output import plain
+
 VERDICTS = ("passed", "failed", "error", "timeout", "crashed", "unimplemented", "skipped")
+# of what is said of a failure: the lines, and the characters in one
+FACTS, WIDTH = 20, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +109,30 @@ class Failure:
             inputs=tuple(data["inputs"]),
             trace=tuple((line, where, text) for line, where, text in data["trace"]),
             unimplemented=data["unimplemented"],
+        ).safe()
+
+    def safe(self) -> "Failure":
+        """Without what could harm a terminal, and cut to size: an attempt's words are in it."""
+        facts = self.facts
+        if len(facts) > FACTS:
+            facts = (*facts[:FACTS], f"... {len(facts) - FACTS:,} lines not shown ...")
+        return Failure(
+            headline=_cut(self.headline),
+            facts=tuple(map(_cut, facts)),
+            inputs=tuple(map(_cut, self.inputs)),
+            trace=tuple((line, _cut(where), _cut(text)) for line, where, text in self.trace),
+            unimplemented=self.unimplemented,
         )
 
     def lines(self) -> list[str]:
         trace = [f"line {line}, in {where}: {text}" for line, where, text in self.trace]
         return [self.headline, *self.facts, *self.inputs, *trace]
+
+
+def _cut(text: str) -> str:
+    if len(text) > WIDTH:
+        text = f"{text[:WIDTH]}... {len(text) - WIDTH:,} characters not shown"
+    return plain(text)
 
 
 @dataclass(frozen=True, slots=True)

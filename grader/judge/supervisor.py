@@ -202,6 +202,8 @@ class Supervision:
         self._output.close()
         if not self._complete and self._problem is None:
             self._verdict, self._problem = self._explain(status or 0)
+        elif self._problem is None and len(self._finished) < len(self._expected):
+            self._problem = self._failure("the check ended before every test was judged")
         self.result = self._judge()
 
     def _drain(self, pipe: int) -> bool:

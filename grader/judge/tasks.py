@@ -46,7 +46,7 @@ def look(kata: Kata, source: str, attempt: Path, seed: int) -> Result | None:
         shown = (error.text or "").rstrip("\n")
         pointer = " " * ((error.offset or 1) - 1) + "^"
         facts = (f"{attempt}, line {line}", *([f"    {shown}", f"    {pointer}"] if shown else []))
-        problem = Failure(f"{type(error).__name__}: {error.msg}", facts)
+        problem = Failure(f"{type(error).__name__}: {error.msg}", facts).safe()
         return Result(kata.id, "error", seed, problem=problem)
     except (ValueError, RecursionError, MemoryError) as error:
         problem = Failure(f"not Python: {error}", (str(attempt),))

@@ -16,7 +16,7 @@ class Round:
 
     Attributes:
         seconds: The time at work: pauses and absences left out.
-        timed: Whether it began with a start; what was checked without one has no time.
+        timed: Whether there was a start; what was checked without one has no time.
         solved: When it passed first, in seconds since the epoch.
     """
 
@@ -124,10 +124,14 @@ def derive(events: Iterable[Event]) -> State:
 def _apply(kata: KataState, event: Event) -> None:
     fresh = event.kind == "reset" or (event.kind == "started" and event.data.get("fresh"))
     if kata.round is None or fresh:
-        kata.rounds.append(Round(began=event.at, timed=event.kind != "checked", last=event.at))
+        timed = event.kind in ("started", "reset")
+        kata.rounds.append(Round(began=event.at, timed=timed, last=event.at))
     this = kata.round
     assert this is not None
     this.pass_time(event.at, now_running=event.kind != "paused")
+    if event.kind == "started" and not this.timed and not this.over:
+        # the clock starts here, not at a hint or a check before it
+        this.began, this.timed, this.seconds = event.at, True, 0.0
     if event.kind == "checked":
         this.checks += 1
         if event.data.get("verdict") == "passed" and this.solved is None:

@@ -7,6 +7,7 @@ use, half a second in which the learner waits for a verdict.
 import math
 import numbers
 from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Any
 
 import numpy
@@ -14,14 +15,16 @@ import torch
 from torch import Tensor
 
 # torch.testing.assert_close's defaults: dtype -> (rtol, atol); every other dtype is exact
-TOLERANCES = {
-    torch.float16: (1e-3, 1e-5),
-    torch.bfloat16: (1.6e-2, 1e-5),
-    torch.float32: (1.3e-6, 1e-5),
-    torch.float64: (1e-7, 1e-7),
-    torch.complex64: (1.3e-6, 1e-5),
-    torch.complex128: (1e-7, 1e-7),
-}
+TOLERANCES = MappingProxyType(
+    {
+        torch.float16: (1e-3, 1e-5),
+        torch.bfloat16: (1.6e-2, 1e-5),
+        torch.float32: (1.3e-6, 1e-5),
+        torch.float64: (1e-7, 1e-7),
+        torch.complex64: (1.3e-6, 1e-5),
+        torch.complex128: (1e-7, 1e-7),
+    }
+)
 PLAIN_TENSORS = (Tensor, torch.nn.Parameter)
 
 
@@ -120,6 +123,8 @@ def _compare_tensors(actual: object, expected: Tensor, tolerance: _Tolerance, la
             f"{label} has the wrong dtype: "
             f"expected {bare(expected.dtype)}, got {bare(actual.dtype)}"
         )
+    if actual.layout != expected.layout:
+        raise Mismatch(f"{label} must be a dense tensor, got a {bare(actual.layout)} one")
     if actual.device != expected.device:
         raise Mismatch(
             f"{label} is on the wrong device: expected {expected.device}, got {actual.device}"
@@ -144,10 +149,11 @@ def _difference(
     """Say in words how two tensors of one shape and dtype differ."""
     wrong = ~torch.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True)
     count, total = int(wrong.sum()), wrong.numel()
+    suffix = str(tolerance) if tolerance.why else ""
+    if wrong.dim() == 0:
+        return Mismatch(f"{label} is wrong: {_versus(expected, actual)}{suffix}")
     first = tuple(wrong.nonzero()[0].tolist())
-    facts = [
-        f"first at {place(first)}: expected {show(expected[first])}, got {show(actual[first])}"
-    ]
+    facts = [f"first at {place(first)}: {_versus(expected[first], actual[first])}"]
 
     floating = expected.is_floating_point() or expected.is_complex()
     nan = actual.isnan() & ~expected.isnan() if floating else torch.zeros_like(wrong)
@@ -156,17 +162,29 @@ def _difference(
         share = "all" if bool(nan.all()) else f"{int(nan.sum())} of {total}"
         return Mismatch(f"{label} is NaN at {where}: {share} values are NaN", *facts)
 
-    if expected.dtype == torch.bool:
-        return Mismatch(f"{label} differs in {count} of {total} values", *facts)
+    headline = f"{label} differs in {count} of {total} values{suffix}"
+    if not floating:
+        return Mismatch(headline, *facts)
     kind = torch.complex128 if expected.is_complex() else torch.float64
     got, want = actual.to(kind), expected.to(kind)
-    error = (got - want).abs().nan_to_num(nan=math.inf)
+    error = (got - want).abs().nan_to_num(nan=math.inf, posinf=math.inf)
     error[~wrong] = 0
     facts.append(f"largest absolute error {error.max():.3g} at {place(_argmax(error))}")
-    relative = (error / want.abs()).nan_to_num(nan=0.0)
-    facts.append(f"largest relative error {relative.max():.3g} at {place(_argmax(relative))}")
-    suffix = str(tolerance) if tolerance.why else ""
-    return Mismatch(f"{label} differs in {count} of {total} values{suffix}", *facts)
+    # relative to zero or to infinity, an error has no size
+    relative = torch.where((want == 0) | want.isinf(), 0, error / want.abs())
+    relative = relative.nan_to_num(nan=0, posinf=math.inf)
+    if relative.any():
+        facts.append(f"largest relative error {relative.max():.3g} at {place(_argmax(relative))}")
+    return Mismatch(headline, *facts)
+
+
+def _versus(expected: object, actual: object) -> str:
+    """Both values, with as many digits as it takes to tell them apart."""
+    values = [v.item() if isinstance(v, Tensor) else v for v in (expected, actual)]
+    want, got = map(show, values)
+    if want == got and all(type(value) is float for value in values):
+        want, got = map(repr, values)
+    return f"expected {want}, got {got}"
 
 
 def _argmax(values: Tensor) -> tuple[int, ...]:
@@ -211,7 +229,12 @@ def _compare_sequences(
     actual: object, expected: Sequence[Any], tolerance: _Tolerance, label: str, *, exact: bool
 ) -> None:
     # a list for a tuple is no mistake worth a rejection; an array or a tensor is another type
-    if type(actual) not in (list, tuple) and type(actual) is not type(expected):
+    if isinstance(actual, list):
+        # what it holds, whatever a subclass says that it holds
+        actual = list(list.__iter__(actual))
+    elif isinstance(actual, tuple):
+        actual = list(tuple.__iter__(actual))
+    elif type(actual) is not type(expected):
         kind = "a tuple" if isinstance(expected, tuple) else "a list"
         raise Mismatch(f"{label} has the wrong type: expected {kind}, got {named(actual)}")
     assert isinstance(actual, Sequence)
@@ -238,20 +261,22 @@ def _compare_numbers(
     actual: object, expected: Any, tolerance: _Tolerance, label: str, *, exact: bool
 ) -> None:
     whole = isinstance(expected, numbers.Integral)
-    fits = numbers.Integral if whole else numbers.Complex
+    real = isinstance(expected, numbers.Real)
+    fits = numbers.Integral if whole else numbers.Real if real else numbers.Complex
     # a class that is registered as a number, or derived from one, may still lie about itself
     plain = type(actual).__module__ in ("builtins", "numpy")
     if not plain or not isinstance(actual, fits) or isinstance(actual, bool | numpy.bool_):
-        wanted = "an int" if whole else "a float"
+        wanted = "an int" if whole else "a float" if real else "a complex number"
         raise Mismatch(f"{label} has the wrong type: expected {wanted}, got {named(actual)}")
     if whole or exact:
         close = bool(actual == expected) or (actual != actual and expected != expected)
     else:
-        pair = [torch.tensor(value, dtype=torch.float64) for value in (actual, expected)]
-        rtol, atol = tolerance.of(torch.float64)
+        dtype = torch.float64 if real else torch.complex128
+        pair = [torch.tensor(value, dtype=dtype) for value in (actual, expected)]
+        rtol, atol = tolerance.of(dtype)
         close = torch.allclose(pair[0], pair[1], rtol=rtol, atol=atol, equal_nan=True)
     if not close:
-        raise Mismatch(f"{label} is wrong: expected {show(expected)}, got {show(actual)}")
+        raise Mismatch(f"{label} is wrong: {_versus(expected, actual)}")
 
 
 def _compare_atoms(actual: object, expected: object, label: str) -> None:
@@ -285,7 +310,7 @@ def named(value: object) -> str:
     return f"{article} {name}"
 
 
-def bare(dtype: torch.dtype) -> str:
+def bare(dtype: torch.dtype | torch.layout) -> str:
     return str(dtype).removeprefix("torch.")
 
 
@@ -297,6 +322,10 @@ def show(value: object, limit: int = 200) -> str:
     """A value in one short line."""
     if isinstance(value, Tensor) and value.numel() == 1:
         value = value.item()
-    text = f"{value:.6g}" if type(value) is float else repr(value)
+    try:
+        text = f"{value:.6g}" if type(value) is float else repr(value)
+    except BaseException as error:
+        # an attempt's own class; what is wrong with its __repr__ is not the point here
+        text = f"<{type(value).__name__}, whose __repr__ raises {type(error).__name__}>"
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -232,6 +232,19 @@ def test_half_precision_is_computed_and_returned_in_float32(attempt, dtype, redu
     assert_close(attempt.cross_entropy(logits, targets, **options), expected)
 
 
+def test_float64_is_computed_in_float64(attempt):
+    logits, targets = make_inputs(6, 5)
+    expected = functional.cross_entropy(logits, targets, label_smoothing=0.1)
+
+    assert_close(
+        attempt.cross_entropy(logits, targets, label_smoothing=0.1),
+        expected,
+        rtol=1e-12,
+        atol=1e-12,
+        why="float64 has 16 digits",
+    )
+
+
 def test_float32_logits_give_a_float32_loss(attempt):
     logits, targets = make_inputs(6, 5, dtype=torch.float32)
     expected = functional.cross_entropy(logits.double(), targets).float()

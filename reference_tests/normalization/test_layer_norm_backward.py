@@ -172,6 +172,21 @@ def test_gradients_have_the_dtypes_of_their_inputs(attempt, dtype):
     assert [gradient.dtype for gradient in grads] == [dtype, dtype, dtype]
 
 
+def test_float64_is_computed_in_float64(attempt):
+    grad_out, x, weight = make_inputs(2, 3, 8)
+    weight = weight.float()
+    expected = expect(grad_out, x, weight)
+
+    assert_close(
+        attempt.layer_norm_backward(grad_out, x, weight)[0],
+        expected[0],
+        rtol=1e-11,
+        atol=1e-11,
+        why="float64 has 16 digits",
+        label="grad_x",
+    )
+
+
 @pytest.mark.parametrize(
     "dtype, half_a_step",
     [

@@ -110,15 +110,6 @@ def test_returns_the_dtype_of_x(attempt, dtype):
     assert_close(attempt.rms_norm(x, weight), expected)
 
 
-@pytest.mark.parametrize("dtype", HALVES)
-def test_a_float32_weight_does_not_widen_the_result(attempt, dtype):
-    x, weight = make_inputs(2, 3, 8)
-    x, weight = x.to(dtype), weight.float()
-    expected = expect(x.double(), weight.double()).to(dtype)
-
-    assert_close(attempt.rms_norm(x, weight), expected)
-
-
 def test_a_bfloat16_weight_does_not_narrow_the_result(attempt):
     x, weight = make_inputs(2, 3, 8)
     x, weight = x.float(), weight.bfloat16()
@@ -127,25 +118,42 @@ def test_a_bfloat16_weight_does_not_narrow_the_result(attempt):
     assert_close(attempt.rms_norm(x, weight), expected)
 
 
-@pytest.mark.parametrize(
-    "dtype, half_a_step",
-    [
-        pytest.param(torch.bfloat16, 2**-8, id="bfloat16"),
-        pytest.param(torch.float16, 2**-11, id="float16"),
-    ],
-)
-def test_half_precision_is_rounded_once(attempt, dtype, half_a_step):
-    x, weight = make_inputs(64, 64, dtype=dtype)
-    exact = expect(x.double(), weight.double())
+def test_float64_is_computed_in_float64(attempt):
+    x, weight = make_inputs(2, 3, 8)
+    weight = weight.float()
+    expected = expect(x, weight.double())
 
-    # one rounding errs by half a step between neighbours, two by up to a whole one
     assert_close(
-        attempt.rms_norm(x, weight).double(),
+        attempt.rms_norm(x, weight), expected, rtol=1e-12, atol=1e-12, why="float64 has 16 digits"
+    )
+
+
+def check_rounded_once(attempt, x, weight):
+    # one rounding errs by half a step between neighbours, two by up to a whole one
+    half_a_step = {torch.bfloat16: 2**-8, torch.float16: 2**-11}[x.dtype]
+    exact = expect(x.double(), weight.double())
+    result = attempt.rms_norm(x, weight)
+
+    assert_close(result, exact.to(x.dtype))
+    assert_close(
+        result.double(),
         exact,
         rtol=half_a_step * 1.01,
         atol=3.1e-8,
         why="half a step between neighbouring values: one rounding from float32",
     )
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_precision_is_rounded_once(attempt, dtype):
+    check_rounded_once(attempt, *make_inputs(64, 64, dtype=dtype))
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_a_float32_weight_keeps_its_digits_and_leaves_the_dtype(attempt, dtype):
+    x, weight = make_inputs(64, 64)
+
+    check_rounded_once(attempt, x.to(dtype), weight.float())
 
 
 def test_float16_squares_do_not_overflow(attempt):

@@ -20,7 +20,7 @@ def show_reports(out: Console, reports: list[Report]) -> None:
             text.append(f", {report.cpu:.1f} s", style="soft")
         out.print(text)
         for problem in report.problems:
-            out.print(Text(f"      {problem}"))
+            out.print(Text(f"      {problem}".replace("\n", "\n        ")))
     sound = sum(report.sound for report in reports)
     style = "good" if sound == len(reports) else "bad"
     out.print(Text(f"{sound} of {len(reports)} katas are sound", style=style))

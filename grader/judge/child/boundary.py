@@ -9,6 +9,7 @@ import functools
 import inspect
 import sys
 import types
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -25,7 +26,16 @@ from grader.testing.unchanged import Snapshot
 # copying inputs and looking for replaced functions costs 100 us: samplers are called often
 CLOSELY_WATCHED = 20
 LARGE = 1 << 22
-DEEP = 4
+DEEP = 8
+# bound now: what a Counter holds is honest, the attempt's own __eq__ on it is not
+HONEST: tuple[object, ...] = (
+    list.__eq__,
+    tuple.__eq__,
+    set.__eq__,
+    dict.__eq__,
+    OrderedDict.__eq__,
+    Counter.__eq__,
+)
 
 
 class Ended(Mismatch):
@@ -137,14 +147,23 @@ def refuse_liars(value: object, depth: int = 0) -> None:
         if type(value) not in PLAIN_TENSORS:
             raise Mismatch(f"wrong type: expected a plain tensor, got {named(value)}")
     elif isinstance(value, list | tuple | set | dict):
-        honest: list[object] = [list.__eq__, tuple.__eq__, set.__eq__, dict.__eq__]
-        if not any(type(value).__eq__ is method for method in honest):
+        if not any(type(value).__eq__ is method for method in HONEST):
             raise Mismatch(f"wrong type: {named(value)} has an __eq__ of its own")
         if depth < DEEP:
-            for item in value.values() if isinstance(value, dict) else value:
+            for item in _items(value):
                 refuse_liars(item, depth + 1)
     elif not _known(type(value)) and not _honest(type(value)):
         raise Mismatch(f"wrong type: {named(value)} has an __eq__ of its own")
+
+
+def _items(value: Any) -> Iterator[Any]:
+    """What a container holds, whatever a subclass says that it holds."""
+    if isinstance(value, dict):
+        yield from dict.keys(value)
+        yield from dict.values(value)
+    else:
+        (base,) = (kind for kind in (list, tuple, set) if isinstance(value, kind))
+        yield from base.__iter__(value)
 
 
 def _known(kind: type) -> bool:

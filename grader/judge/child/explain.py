@@ -51,20 +51,21 @@ class Explainer:
             return error.headline, error.facts
         if isinstance(error, Trespass):
             return str(error), ()
+        said = _said(error)
         if isinstance(error, RecursionError):
-            return "endless recursion: " + _first_line(error), ()
-        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-            return "out of memory: " + _first_line(error), ()
+            return "endless recursion: " + _first_line(said), ()
+        if isinstance(error, MemoryError) or "can't allocate memory" in said:
+            return "out of memory: " + _first_line(said), ()
         if isinstance(error, pytest.fail.Exception):
             return _outcome(str(error.msg)), ()
         if isinstance(error, AssertionError):
-            return self._asserted(error)
-        first, *rest = (str(error).strip() or type(error).__name__).splitlines()
-        headline = f"{type(error).__name__}: {first}" if str(error).strip() else first
+            return self._asserted(said)
+        first, *rest = (said.strip() or type(error).__name__).splitlines()
+        headline = f"{type(error).__name__}: {first}" if said.strip() else first
         return headline, tuple(line for line in rest[:4] if line.strip())
 
-    def _asserted(self, error: AssertionError) -> tuple[str, tuple[str, ...]]:
-        said = str(error).partition("\nassert ")[0]
+    def _asserted(self, said: str) -> tuple[str, tuple[str, ...]]:
+        said = said.partition("\nassert ")[0]
         if said and not said.startswith("assert "):
             return _first_line(said), tuple(said.splitlines()[1:])
         if self._compared is None:
@@ -125,5 +126,13 @@ def _outcome(message: str) -> str:
     return message
 
 
-def _first_line(text: object) -> str:
-    return (str(text).splitlines() or [""])[0]
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as its:
+        # an attempt's own class
+        return f"(its __str__ raises {type(its).__name__})"
+
+
+def _first_line(text: str) -> str:
+    return (text.splitlines() or [""])[0]

@@ -5,6 +5,7 @@ removed. The grader has read all that it needs before the hook is armed.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ LOOKS = frozenset(
     }
 )  # fmt: skip
 SIGNALS = frozenset({"os.kill", "os.killpg"})
+RELATIVE = re.compile(r"(?:^|[\s'\"=])(?:\./)*(solutions|reference_tests)(?:/|$)")
 
 
 class Trespass(BaseException):
@@ -35,7 +37,9 @@ class Guard:
         self._attempt = task.attempt
         self._modules = frozenset(task.forbids)
         self._tell = tell
-        self._parent = os.getppid()
+        parent = os.getppid()
+        group = os.getpgid(parent)
+        self._others = frozenset({parent, -1, group, -group})
         self._told = False
         self._inside = False
 
@@ -54,7 +58,8 @@ class Guard:
             elif event == "import":
                 self._check_import(str(args[0]))
             else:
-                for arg in args[:2]:
+                # what is run, with what, and the folder that it runs in
+                for arg in args[: 3 if event == "subprocess.Popen" else 2]:
                     self._check_paths(arg)
         finally:
             self._inside = False
@@ -70,6 +75,9 @@ class Guard:
             for secret in self._secrets:
                 if full == secret or full.startswith(secret + os.sep) or secret in path:
                     self._refuse(f"your code looked into {os.path.basename(secret)}/: {path}")
+            # relative to a folder that was opened, which the hook is not told
+            if relative := RELATIVE.search(path):
+                self._refuse(f"your code looked into {relative[1]}/: {path}")
 
     def _check_import(self, name: str) -> None:
         top = name.partition(".")[0]
@@ -79,7 +87,7 @@ class Guard:
             self._refuse(f"your code imports {name}, which is not allowed in this kata")
 
     def _check_signal(self, args: tuple[Any, ...]) -> None:
-        if args[0] in (self._parent, -1):
+        if args[0] in self._others:
             self._refuse(f"your code sends signal {args[1]} to a process that is not its own")
 
     def _refuse(self, headline: str) -> None:

@@ -31,9 +31,11 @@ class Printing:
     def new_test(self, number: int) -> None:
         """Begin the output of a test."""
         self.flush()
-        os.write(1, self._mark + str(number).encode() + b"\n")
         self._meter.written = 0
-        self._stream.reconfigure(line_buffering=True)
+        # the attempt may have closed any of them
+        with suppress(ValueError, OSError):
+            os.write(1, self._mark + str(number).encode() + b"\n")
+            self._stream.reconfigure(line_buffering=True)
 
     def flush(self) -> None:
         # the attempt may have closed it

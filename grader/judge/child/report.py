@@ -23,11 +23,11 @@ class Reporter:
 
     def finished(self, test: str, outcome: str, seconds: float, failure: Failure | None) -> None:
         message = {"type": "finished", "test": test, "outcome": outcome, "seconds": seconds}
-        self._send(message | ({"failure": asdict(failure)} if failure else {}))
+        self._send(message | ({"failure": asdict(failure.safe())} if failure else {}))
 
     def problem(self, verdict: str, failure: Failure) -> None:
         """What stops or spoils the check as a whole."""
-        self._send({"type": "problem", "verdict": verdict, "failure": asdict(failure)})
+        self._send({"type": "problem", "verdict": verdict, "failure": asdict(failure.safe())})
 
     def broken(self, failure: Failure) -> None:
         """The judge itself failed, before there was an attempt."""
@@ -42,5 +42,9 @@ class Reporter:
             # an attempt that forks has no second judge
             os._exit(1)
         data = self._signer.sign(message)
-        while data:
-            data = data[os.write(self._pipe, data) :]
+        try:
+            while data:
+                data = data[os.write(self._pipe, data) :]
+        except OSError:
+            # the attempt has closed the pipe: nothing that is judged from here on can be told
+            os._exit(1)

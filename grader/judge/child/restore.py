@@ -1,11 +1,17 @@
 """Puts back what an attempt replaced or changed, so that it has no effect on a verdict."""
 
+import builtins
+import functools
 import os
 import random
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from operator import attrgetter, is_
+from sys import setprofile as set_profile
+from sys import settrace as set_trace
 from typing import Any
 
 import numpy
@@ -29,63 +35,107 @@ CLASSES = (
     torch.overrides.TorchFunctionMode,
     torch.utils._python_dispatch.TorchDispatchMode,
 )
+# what runs a test and tells how it ended
+RUNNER = (
+    "_pytest.fixtures", "_pytest.main", "_pytest.nodes", "_pytest.python", "_pytest.reports",
+    "_pytest.runner", "_pytest.skipping", "pluggy._callers", "pluggy._execution", "pluggy._hooks",
+    "pluggy._manager", "pluggy._result",
+)  # fmt: skip
+METHODS = (
+    types.FunctionType, types.BuiltinFunctionType, types.WrapperDescriptorType,
+    types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType,
+    property, classmethod, staticmethod,
+)  # fmt: skip
 # what a program replaces for good reasons, and what changes by itself
 LIVE = frozenset({"stdin", "stdout", "stderr", "last_value", "last_traceback", "_"})
 
 
 class Namespaces:
-    """The functions and classes of modules that matter, as they were before the attempt."""
+    """The functions and classes of modules that matter, as they were before the attempt.
+
+    Attributes:
+        restore: Puts back what takes part in a comparison.
+        restore_all: And what pytest itself runs on, which takes longer.
+    """
 
     def __init__(self, extra: Iterable[types.ModuleType]) -> None:
-        ours = [
-            module for name, module in sys.modules.items() if name.partition(".")[0] == "grader"
-        ]
+        ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == "grader"]
+        ours += extra
         known = [sys.modules[name] for name in MODULES if name in sys.modules]
-        modules = [module for module in [*known, *ours, *extra] if module]
-        classes = [*CLASSES, *(v for m in ours for v in vars(m).values() if _own_class(v, m))]
-        self._kept = [
-            (vars(module), {k: v for k, v in vars(module).items() if _matters(k, v)})
-            for module in modules
-        ]
-        self._classes = [(cls, dict(vars(cls))) for cls in classes]
-        functions = {
-            id(v): v
-            for m in [*ours, *extra]
-            for space in [vars(m), *(vars(v) for v in vars(m).values() if _own_class(v, m))]
-            for v in space.values()
-            if isinstance(v, types.FunctionType)
-        }
-        self._functions = [
-            (function, function.__code__, function.__defaults__, function.__kwdefaults__)
-            for function in functions.values()
-        ]
-
-    def restore(self) -> None:
-        for space, kept in self._kept:
-            for name, value in kept.items():
-                # by identity: what was put there may claim to equal anything
-                if space.get(name) is not value:
-                    space[name] = value
-        for cls, kept in self._classes:
-            space = cls.__dict__
-            for name, value in kept.items():
-                if space.get(name) is not value and name not in ("__dict__", "__weakref__"):
-                    type.__setattr__(cls, name, value)
-        for function, code, defaults, kwdefaults in self._functions:
-            if function.__code__ is not code:
-                function.__code__ = code
-            if function.__defaults__ is not defaults:
-                function.__defaults__ = defaults
-            if function.__kwdefaults__ is not kwdefaults:
-                function.__kwdefaults__ = kwdefaults
+        runner = [sys.modules[name] for name in RUNNER if name in sys.modules]
+        compared = [*_modules([*known, *ours]), *_classes([*CLASSES, *_own_classes(ours)])]
+        others = [*_modules(runner), *_classes(_own_classes(runner))]
+        self.restore = _sealed(compared)
+        self.restore_all = _sealed([*compared, *others])
 
 
-def _own_class(value: object, module: types.ModuleType) -> bool:
-    return isinstance(value, type) and value.__module__ == module.__name__
+# names and what they stand for, how to look one up, and how to put it back
+Space = tuple[list[str], list[Any], Callable[[str], Any], Callable[[str, Any], None]]
+
+
+def _modules(modules: Iterable[types.ModuleType]) -> Iterator[Space]:
+    for module in modules:
+        space = vars(module)
+        kept = {name: value for name, value in space.items() if _matters(name, value)}
+        yield list(kept), list(kept.values()), space.get, space.__setitem__
+
+
+def _classes(classes: Iterable[type]) -> Iterator[Space]:
+    for cls in classes:
+        space = vars(cls)
+        kept = {name: value for name, value in space.items() if isinstance(value, METHODS)}
+        put = functools.partial(type.__setattr__, cls)
+        yield list(kept), list(kept.values()), space.get, put
+
+
+def _own_classes(modules: Iterable[types.ModuleType]) -> Iterator[type]:
+    for module in modules:
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == module.__name__:
+                yield value
+
+
+def _sealed(spaces: list[Space]) -> Callable[[], None]:
+    """_put_back for these spaces, as a copy that no name leads to.
+
+    What an attempt does to this module, or to the code of its functions, does not reach it.
+    """
+    named = {id(value): value for space in spaces for value in space[1]}
+    functions = [value for value in named.values() if isinstance(value, types.FunctionType)]
+    parts = [
+        (name, attrgetter(name), list(map(attrgetter(name), functions)))
+        for name in ("__code__", "__defaults__", "__kwdefaults__")
+    ]
+    private = dict(globals()) | {"__builtins__": dict(vars(builtins))}
+    copy = types.FunctionType(_put_back.__code__.replace(), private)
+    return functools.partial(copy, spaces, functions, parts)
+
+
+def _put_back(
+    spaces: list[Space],
+    functions: list[types.FunctionType],
+    parts: list[tuple[str, Callable[[Any], Any], list[Any]]],
+) -> None:
+    set_trace(None)
+    set_profile(None)
+    # by identity, for what was put there may claim to equal anything; in C, for it is asked often
+    for names, values, get, put in spaces:
+        if not all(map(is_, map(get, names), values)):
+            for name, value in zip(names, values, strict=True):
+                if get(name) is not value:
+                    put(name, value)
+    for name, part_of, kept in parts:
+        if not all(map(is_, map(part_of, functions), kept)):
+            for function, part in zip(functions, kept, strict=True):
+                if part_of(function) is not part:
+                    setattr(function, name, part)
 
 
 def _matters(name: str, value: object) -> bool:
-    return name not in LIVE and (callable(value) or type(value) is types.ModuleType)
+    if name in LIVE:
+        return False
+    # a constant may be a limit or a tolerance
+    return callable(value) or type(value) is types.ModuleType or name.isupper()
 
 
 class Surroundings:
@@ -112,7 +162,9 @@ class Surroundings:
         self._set_grad = torch._C._set_grad_enabled
         self._set_deterministic = torch._C._set_deterministic_algorithms
         self._set_device = torch.set_default_device
-        self._chdir, self._interval = os.chdir, signal.setitimer
+        self._set_autocast, self._set_flush = torch.set_autocast_enabled, torch.set_flush_denormal
+        self._set_numpy_errors, self._numpy_errors = numpy.seterr, numpy.geterr()
+        self._chdir, self._makedirs, self._interval = os.chdir, os.makedirs, signal.setitimer
         self._signals = {
             number: signal.getsignal(number)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGXCPU)
@@ -122,7 +174,10 @@ class Surroundings:
         if dict(os.environ) != self._environment:
             os.environ.clear()
             os.environ.update(self._environment)
-        self._chdir(self._folder)
+        with suppress(OSError):
+            # an attempt may have removed it
+            self._makedirs(self._folder, exist_ok=True)
+            self._chdir(self._folder)
         sys.path[:] = self._path
         sys.setrecursionlimit(self._recursion)
         sys.stdout, sys.stderr = self._streams
@@ -135,6 +190,10 @@ class Surroundings:
         self._set_precision(self._precision)
         self._set_grad(True)
         self._set_deterministic(False, warn_only=False)
+        self._set_flush(False)
+        for device in ("cpu", "cuda"):
+            self._set_autocast(device, False)
+        self._set_numpy_errors(**self._numpy_errors)
         if getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) is not None:
             self._set_device(None)
         for reseed in self._seeds:

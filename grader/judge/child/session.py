@@ -1,8 +1,10 @@
 """One run of pytest over the hidden tests, each reported as it ends."""
 
+import linecache
 import os
 import sys
 import time
+import traceback
 import types
 from hashlib import blake2b
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 import torch
 
 from grader.judge.child.attempt import Unfit, fit, load_module, wrap
-from grader.judge.child.boundary import Boundary
+from grader.judge.child.boundary import Boundary, Ended
 from grader.judge.child.explain import Explainer
 from grader.judge.child.guard import Guard
 from grader.judge.child.printing import Printing
@@ -39,7 +41,7 @@ def run_session(task: Task, reports: int) -> None:
     session = Session(task, reporter)
     code = pytest.main(arguments, plugins=[session])
     if not session.collected:
-        words = f"the hidden tests could not be collected (pytest's exit code {int(code)})"
+        words = f"the hidden tests or the solution do not load (pytest's exit code {int(code)})"
         reporter.broken(Failure(words, tuple(session.collect_errors)))
     session.flush()
     reporter.ended(session.cpu)
@@ -56,7 +58,7 @@ class Session:
         self._attempt: types.ModuleType | None = None
         self._reference: types.ModuleType | None = None
         self._failure: Failure | None = None
-        self._outcomes: set[str] = set()
+        self._outcome: str | None = None
         self.collected = False
         self.cpu = 0.0
         self.collect_errors: list[str] = []
@@ -75,9 +77,14 @@ class Session:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if not session.items or self.collect_errors:
             return True
+        try:
+            self._reference = load_module("reference", self._task.solution)
+        except BaseException as error:
+            self.collect_errors = [f"{self._task.solution}: {type(error).__name__}: {error}"]
+            return True
         self.collected = True
-        self._reference = load_module("reference", self._task.solution)
         del sys.modules["reference"]
+        self._hide_sources()
         tests = {item.module for item in session.items if isinstance(item, pytest.Function)}
         self._reporter.collected([item.name for item in session.items], self._place())
         self._surroundings = Surroundings()
@@ -89,7 +96,21 @@ class Session:
             for number, item in enumerate(session.items):
                 self._run(number, item)
         self.cpu = _cpu() - began
+        # pytest has its own end yet to come
+        self._namespaces.restore_all()
+        self._surroundings.restore(self._task.seed)
         return True
+
+    def _hide_sources(self) -> None:
+        """A look at the stack, such as traceback.print_stack(), reads the source of each frame.
+
+        It finds nothing for the hidden files, and is no trespass.
+        """
+        hidden = [self._task.tests]
+        # the interpreter rewrites kernels when they are first called
+        if "triton" not in self._task.requires:
+            hidden.append(self._task.solution)
+        linecache.cache.update((path, (0, None, [], path)) for path in hidden)
 
     def _place(self) -> str:
         interpreted = "triton" in self._task.requires and self._device.type == "cpu"
@@ -126,31 +147,66 @@ class Session:
     # one test
 
     def _run(self, number: int, item: pytest.Item) -> None:
+        self._namespaces.restore_all()
         self._surroundings.restore(self._seed(item))
         self._boundary.new_test()
         self._explainer.new_test()
         self._printing.new_test(number)
-        self._failure = None
+        self._outcome = self._failure = None
         self._reporter.started(item.name)
-        # pytest keeps a fixture until it knows which test comes next; each test is alone here
         began = time.perf_counter()
-        self._outcomes = set()
-        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        try:
+            # pytest keeps a fixture until it knows which test comes next; each test is alone here
+            # an attempt may have entered inference mode and stayed there
+            with torch.inference_mode(False):
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        except BaseException as error:
+            # an interrupt or pytest.exit, from a thread or a hook of the attempt's
+            self._fail(error)
+            item.session._setupstate.teardown_exact(None)
         seconds = time.perf_counter() - began
         self._namespaces.restore()
         self._printing.flush()
-        outcomes = self._outcomes
-        if self._boundary.violation is not None and "failed" not in outcomes:
+        if self._boundary.violation is not None and self._outcome != "failed":
             # the attempt caught what was raised at it
-            outcomes.add("failed")
-            self._failure = self._explainer.failure(self._boundary.violation, self._boundary.inputs)
-        outcome = "passed"
-        if "failed" in outcomes:
-            assert self._failure
-            outcome = "unimplemented" if self._failure.unimplemented else "failed"
-        elif "skipped" in outcomes:
-            outcome = "skipped"
-        self._reporter.finished(item.name, outcome, seconds, self._failure)
+            self._fail(self._boundary.violation)
+        if self._outcome is None:
+            self._outcome = "failed"
+            self._failure = Failure("the test was not run to its end")
+        elif self._failure and self._failure.unimplemented:
+            self._outcome = "unimplemented"
+        self._reporter.finished(item.name, self._outcome, seconds, self._failure)
+
+    def _fail(self, error: BaseException) -> None:
+        # what the attempt replaced must not take part in explaining
+        self._namespaces.restore()
+        self._outcome = "failed"
+        try:
+            self._failure = self._explainer.failure(error, self._boundary.inputs)
+        except BaseException as ours:
+            words = f"{type(error).__name__}; explaining it raised {type(ours).__name__}"
+            self._failure = Failure(words)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
+        """Run the test's function, and see to its outcome here.
+
+        From here to a report pytest has a long way, every step of which an attempt
+        could replace.
+        """
+        values = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+        try:
+            pyfuncitem.obj(**values)
+        except pytest.skip.Exception as error:
+            if _raised_in(error, self._task.tests):
+                self._outcome, self._failure = "skipped", Failure(str(error.msg))
+            else:
+                self._fail(Ended(f"your code ended the test: {type(error).__name__}"))
+        except BaseException as error:
+            self._fail(error)
+        else:
+            self._outcome = "passed"
+        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(
@@ -159,21 +215,17 @@ class Session:
         """pytest's own report would read the test's source, which nobody may see."""
         error = call.excinfo.value if call.excinfo else None
         outcome: Literal["passed", "failed", "skipped"] = "passed"
-        if isinstance(error, pytest.skip.Exception):
-            outcome, self._failure = "skipped", Failure(str(error.msg))
+        if isinstance(error, pytest.skip.Exception) and call.when == "setup":
+            # a mark or a fixture says so: the attempt has not been called yet
+            outcome = self._outcome = "skipped"
+            self._failure = Failure(str(error.msg))
         elif error is not None:
-            # what the attempt replaced must not take part in explaining
-            self._namespaces.restore()
             outcome = "failed"
-            self._failure = self._explainer.failure(error, self._boundary.inputs)
+            self._fail(error)
         assert call.when != "collect"
         return pytest.TestReport(
             item.nodeid, item.location, {}, outcome, None, call.when, duration=call.duration
         )
-
-    @pytest.hookimpl
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._outcomes.add(report.outcome)
 
     @pytest.hookimpl
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
@@ -207,6 +259,12 @@ class Session:
     def seed(self, request: pytest.FixtureRequest) -> int:
         """This test's own seed."""
         return self._seed(request.node)
+
+
+def _raised_in(error: BaseException, path: str) -> bool:
+    """Whether an outcome such as pytest.skip's was raised by a file's own code."""
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return [file for file in files if "_pytest" not in Path(file).parts][-1:] == [path]
 
 
 def _cpu() -> float:

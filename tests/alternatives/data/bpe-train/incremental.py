@@ -1,5 +1,6 @@
 import heapq
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 
 class Trainer:
@@ -20,7 +21,7 @@ class Trainer:
 
     def add(self, index, sign):
         word = self.words[index]
-        for pair in zip(word, word[1:], strict=False):
+        for pair in pairwise(word):
             self.counts[pair] += sign * self.frequencies[index]
             if sign > 0:
                 self.where[pair].add(index)
@@ -48,7 +49,7 @@ class Trainer:
                     out.append(token)
             self.words[index] = out
             self.add(index, 1)
-            touched.update(zip(out, out[1:], strict=False))
+            touched.update(pairwise(out))
         for other in touched:
             heapq.heappush(self.heap, (-self.counts[other], other))
 

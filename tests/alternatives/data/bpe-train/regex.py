@@ -18,8 +18,8 @@ def train_bpe(text, num_merges):
         counts = Counter()
         for word, n in words.items():
             tokens = word.split()
-            for left, right in zip(tokens[:-1], tokens[1:], strict=True):
-                counts[left, right] += n
+            for i in range(1, len(tokens)):
+                counts[tokens[i - 1], tokens[i]] += n
         frequent = [(-n, rank(a), rank(b), a, b) for (a, b), n in counts.items() if n > 1]
         if not frequent:
             return order, merges

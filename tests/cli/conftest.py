@@ -1,0 +1,92 @@
+"""A small project to be at home in, and terminals to sit at."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+SKIPS = """import pytest
+
+
+@pytest.mark.skip(reason="no abacus here")
+def test_counts(attempt):
+    attempt.double(1)
+"""
+
+
+@pytest.fixture(scope="session")
+def trifles(new_project: Callable[[], Any], line: Callable[..., str]) -> Any:
+    """Two tracks of katas that are judged in no time."""
+    project = new_project()
+    project.track(
+        "algebra",
+        line("double", title="Doubling", core=True, minutes=5),
+        line("halve", title="Halving", level="medium", needs=["double"]),
+        line("cube", title="Cubing", level="hard"),
+        title="Algebra",
+    )
+    project.track("machines", line("abacus", title="An abacus", level="expert"), title="Machines")
+    for kata in ("algebra/double", "algebra/halve", "algebra/cube"):
+        project.kata(kata)
+    project.kata("machines/abacus", tests=SKIPS)
+    return project
+
+
+@pytest.fixture
+def desk(trifles: Any, tmp_path: Path) -> Any:
+    """Someone at work on trifles."""
+    return trifles.learner(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def right(trifles: Any) -> str:
+    """An attempt that passes."""
+    return str(trifles.SOLUTION)
+
+
+@pytest.fixture(scope="session")
+def wrong(trifles: Any) -> str:
+    """An attempt that fails."""
+    return str(trifles.SOLUTION).replace("* 2.0", "* 3.0")
+
+
+Terminal = Callable[..., "pexpect.spawn[str]"]
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """Starts a command of a learner's in a terminal of its own."""
+    running: list[pexpect.spawn[str]] = []
+
+    def start(
+        learner: Any, command: list[str], *, columns: int = 80, **env: str
+    ) -> "pexpect.spawn[str]":
+        unset = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PROMPT_COMMAND")
+        usual = {k: v for k, v in learner.environment.items() if k not in unset}
+        child = pexpect.spawn(
+            command[0],
+            command[1:],
+            cwd=str(learner.folder),
+            env=usual | {"TERM": "xterm-256color", "LANG": "C.UTF-8"} | env,
+            dimensions=(40, columns),
+            encoding="utf-8",
+            timeout=60,
+        )
+        running.append(child)
+        return child
+
+    yield start
+    for child in running:
+        child.close(force=True)
+
+
+@pytest.fixture
+def sit(terminal: Terminal) -> Terminal:
+    """Starts kata in a terminal of its own."""
+
+    def start(learner: Any, *args: str, **options: Any) -> "pexpect.spawn[str]":
+        return terminal(learner, [*learner.command, *args], **options)
+
+    return start

@@ -1,0 +1,216 @@
+"""kata verify on katas with one fault each: what it says names the file, the cause, the fix."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+STUB, SOLUTION = "katas/t/{}.py", "solutions/t/{}.py"
+CARD, TESTS = "solutions/t/{}.toml", "reference_tests/t/test_{}.py"
+TRACK = "katas/t/track.toml"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is changed in a kata that is sound otherwise, and what the gate must say.
+
+    Attributes:
+        slug: The kata's name, and the fault's.
+        file: The file that the message names; {} is the slug.
+        words: What else stands in it.
+        replace: For a piece (stub, solution, card, tests), what to replace by what.
+        gone: The piece that is missing.
+        line: Fields of the kata's line.
+    """
+
+    slug: str
+    file: str
+    words: tuple[str, ...]
+    replace: dict[str, tuple[str, str]] = field(default_factory=dict)
+    gone: str | None = None
+    line: dict[str, Any] = field(default_factory=dict)
+
+
+BURNS = """import time
+
+import torch
+
+from grader.testing import assert_close
+
+
+def test_burns(attempt):
+    x = torch.ones(3)
+    assert_close(attempt.double(x, shift=1.0), 2 * x + 1)
+    end = time.process_time() + 2.2
+    while time.process_time() < end:
+        pass
+
+
+"""
+LUCKY = """
+
+def test_is_lucky(attempt):
+    attempt.double(torch.ones(1))
+    assert torch.rand(()).item() < 0.02
+"""
+FAULTS = [
+    Fault("nostub", STUB, ("missing", "every kata has four files"), gone="stub"),
+    Fault("nosolution", SOLUTION, ("missing", "every kata has four files"), gone="solution"),
+    Fault("nocard", CARD, ("missing", "every kata has four files"), gone="card"),
+    Fault("notests", TESTS, ("missing", "every kata has four files"), gone="tests"),
+    Fault("stubsyntax", STUB + ":6", ("syntax",), {"stub": ("def double(", "def double")}),
+    Fault("solutionsyntax", SOLUTION + ":8", ("syntax",), {"solution": ("x * 2.0", "x * * 2")}),
+    Fault("testsyntax", TESTS + ":1", ("syntax",), {"tests": ("import torch", "import import")}),
+    Fault("toml", CARD, ("array", "line 2"), {"card": ('["cumsum"]', '["cumsum"')}),
+    Fault("nohints", CARD, ("lacks the field 'hints'",),
+          {"card": ('hints = ["Multiply.", "By two.", "x * 2"]\n', "")}),
+    Fault("typo", CARD, ("unknown field forbid", "known"), {"card": ("forbids", "forbid")}),
+    Fault("requirement", CARD, ("unknown requirement", "gpu", "triton"),
+          {"card": ("hints =", 'requires = ["gpu"]\nhints =')}),
+    Fault("shape", CARD, ("mistakes have names", "write [mistakes.name]"),
+          {"card": ("[mistakes.halves]", "[[mistakes]]")}),
+    Fault("notell", CARD, ("mistakes.halves", "give it", "tell"),
+          {"card": ('tell = "x is halved."\n', "")}),
+    Fault("twohints", CARD, ("2 hints", "give 3"), {"card": (', "x * 2"]', "]")}),
+    Fault("threemistakes", CARD, ("3 mistakes", "at least 4"),
+          {"card": (
+              '[mistakes.halves]\nfind = "* 2.0"\nreplace = "* 0.5"\n'
+              'caught_by = "test_doubles"\ntell = "x is halved."\n',
+              "",
+          )}),
+    Fault("twoquestions", CARD, ("2 follow-ups", "at least 3"),
+          {"card": (
+              '[[follow_ups]]\nask = "In integers?"\nanswer = "A shift by one bit."\n', ""
+          )}),
+    Fault("findtwice", CARD, ("halves", "occurs 2 times", "must occur once"),
+          {"card": ('find = "* 2.0"', 'find = "x"')}),
+    Fault("findnever", CARD, ("halves", "occurs 0 times", "must occur once"),
+          {"card": ('find = "* 2.0"', 'find = "* 3.0"')}),
+    Fault("notpython", CARD, ("halves", "not Python"),
+          {"card": ('replace = "* 0.5"', 'replace = "* )"')}),
+    Fault("nosuchtest", CARD, ("halves", "test_triples", "no test of test_nosuchtest.py"),
+          {"card": ('caught_by = "test_doubles"\ntell = "x is halved."',
+                    'caught_by = "test_triples"\ntell = "x is halved."')}),
+    Fault("uncaught", TESTS, ("test_doubles", "does not catch", "halves", "seed", "passed"),
+          {"card": ('replace = "* 0.5"', 'replace = "* 4.0 / 2"')}),
+    Fault("othercatches", TESTS,
+          ("test_doubles", "does not catch", "forgets_the_shift", "caught by test_adds_the_shift"),
+          {"card": ('caught_by = "test_adds_the_shift"\ntell = "shift is ignored."',
+                    'caught_by = "test_doubles"\ntell = "shift is ignored."')}),
+    Fault("solved", STUB + ":6", ("double", "must raise NotImplementedError"),
+          {"stub": ("raise NotImplementedError", "return x * 2 + shift")}),
+    Fault("signature", SOLUTION, ("double", "shift: float=1.0", "make them the same"),
+          {"solution": ("shift: float = 0.0", "shift: float = 1.0")}),
+    Fault("othername", SOLUTION, ("lacks double", "the stub defines"),
+          {"solution": ("def double", "def twice")}),
+    Fault("luck", TESTS, ("test_is_lucky", "fails on the solution", "seed"),
+          {"tests": ("x + x + 3\n\n    assert_close(attempt.double(x, shift=3.0), expected)\n",
+                     "x + x + 3\n\n    assert_close(attempt.double(x, shift=3.0), expected)\n"
+                     + LUCKY)}),
+    Fault("forbidden", SOLUTION + ":8", ("uses cumsum", "the card forbids"),
+          {"solution": ("x * 2.0", "x.cumsum(-1) * 0 + x * 2.0")}),
+    Fault("alias", TESTS, ("fails on the solution", "cumsum", "seed"),
+          {"solution": ("x * 2.0", 'getattr(x, "cum" + "sum")(-1) * 0 + x * 2.0')}),
+    Fault("slow", TESTS, ("processor time", "at most 2 s", "use smaller inputs"),
+          {"tests": ("import torch\n\nfrom grader.testing import assert_close\n\n\n", BURNS)}),
+    Fault("bare", TESTS + ":17", ("give this assert a message",),
+          {"tests": ("    assert_close(attempt.double(x, shift=3.0), expected)",
+                     "    assert torch.equal(attempt.double(x, shift=3.0), expected)")}),
+    Fault("idle", TESTS, ("test_one_is_one", "does not meet NotImplementedError", "call"),
+          {"tests": ("def test_doubles", "def test_one_is_one():\n    assert 1 == 1\n\n\n"
+                                         "def test_doubles")}),
+    Fault("notest", TESTS, ("no tests",), {"tests": ("def test_", "def check_")}),
+    Fault("needs", TRACK, ("needs", "abacus", "no kata", "name one that exists"),
+          line={"needs": ["abacus"]}),
+    Fault("minutes", TRACK, ("0 minutes", "give 1 to 120"), line={"minutes": 0}),
+    Fault("section", STUB, ("no section 'Source:'", "write it"), {"stub": ("Source:", "From:")}),
+    Fault("inplace", STUB, ("in place", "say it"), {"stub": (" Changing x in place.", "")}),
+    Fault("importfails", TESTS, ("do not load", "nonsuch"),
+          {"tests": ("import torch\n", "import nonsuch\nimport torch\n")}),
+    Fault("solutionfails", SOLUTION, ("do not load", "nonsuch"),
+          {"solution": ("from torch", "import nonsuch\nfrom torch")}),
+    Fault("twin", TRACK, ("slug twin", "two tracks", "rename one")),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reports(
+    new_project: Callable[[], Any],
+    line: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, dict[str, Any]]:
+    """What kata verify --json says of all of them, and of one that is sound."""
+    project = new_project()
+    pieces = {
+        "stub": project.STUB,
+        "solution": project.SOLUTION,
+        "card": project.CARD,
+        "tests": project.TESTS,
+    }
+    for fault in FAULTS:
+        changed: dict[str, str | None] = dict(pieces)
+        for piece, (old, new) in fault.replace.items():
+            assert old in pieces[piece], f"{fault.slug}: {old!r} is not in the {piece}"
+            changed[piece] = pieces[piece].replace(old, new)
+        if fault.gone:
+            changed[fault.gone] = None
+        project.kata(f"t/{fault.slug}", **changed)
+    project.kata("t/sound")
+    project.kata("u/twin")
+    project.track("t", line("sound"), *(line(fault.slug, **fault.line) for fault in FAULTS))
+    project.track("u", line("twin"))
+    learner = project.learner(tmp_path_factory.mktemp("contributor"))
+    done = learner.run("verify", "--json", timeout=240)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == ""
+    found = json.loads(done.stdout)
+    assert isinstance(found, list)
+    return {report["id"]: report for report in found}
+
+
+def test_a_sound_kata_is_sound_and_each_mistake_is_caught(reports: Any) -> None:
+    report = reports["t/sound"]
+
+    assert list(report)[:4] == ["id", "sound", "problems", "mistakes"]
+    assert report["sound"] is True
+    assert report["problems"] == []
+    assert report["mistakes"] == {
+        "halves": True,
+        "squares": True,
+        "forgets_the_shift": True,
+        "subtracts_the_shift": True,
+    }
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.slug)
+def test_a_fault_is_told_with_its_file_cause_and_fix(reports: Any, fault: Fault) -> None:
+    report = reports[f"t/{fault.slug}"]
+
+    assert report["sound"] is False
+    file = fault.file.format(fault.slug)
+    told = [problem for problem in report["problems"] if file in problem]
+    assert told, report["problems"]
+    assert any(all(word in problem for word in fault.words) for problem in told), told
+
+
+def test_one_fault_is_told_once_and_nothing_else_is(reports: Any) -> None:
+    several = {
+        slug: report["problems"]
+        for fault in FAULTS
+        if len((report := reports[f"t/{(slug := fault.slug)}"])["problems"]) > 1
+    }
+    # told for each seed, for each of two tests, for each mistake that names a test
+    assert set(several) <= {"luck", "alias", "notest"}
+
+
+def test_both_twins_are_told(reports: Any) -> None:
+    assert "rename one" in reports["u/twin"]["problems"][0]
+
+
+def test_a_mistake_that_is_not_caught_is_false_in_the_report(reports: Any) -> None:
+    assert reports["t/uncaught"]["mistakes"]["halves"] is False
+    assert reports["t/othercatches"]["mistakes"]["forgets_the_shift"] is False
+    caught = [*reports["t/uncaught"]["mistakes"].values()]
+    assert caught.count(True) == 3
