@@ -37,6 +37,11 @@ class Learner:
         return KATA
 
     @property
+    def root(self) -> Path:
+        """Where the project lies."""
+        return ROOT
+
+    @property
     def practice(self) -> Path:
         return self.folder / "practice"
 

@@ -45,7 +45,10 @@ def _complete_track(incomplete: str) -> list[str]:
 
 
 Name = Annotated[
-    str, typer.Argument(help="A kata: mla, or attention/mla.", autocompletion=_complete_kata)
+    str,
+    typer.Argument(
+        metavar="NAME", help="A kata: mla, or attention/mla.", autocompletion=_complete_kata
+    ),
 ]
 MaybeName = Annotated[
     str | None,
@@ -188,10 +191,9 @@ def watch(name: MaybeName = None) -> None:
     """
     if not sys.stdout.isatty():
         raise KataError("kata watch needs a terminal; kata check judges once")
-    from grader.cli.actions import Desk
     from grader.cli.watch.app import WatchApp
 
-    desk = Desk()
+    desk = _desk()
     WatchApp(desk, desk.kata(name)).run()
 
 
@@ -239,7 +241,9 @@ def solution(
     if actions.gives_up(desk, kata) and not yes:
         if not sys.stdin.isatty():
             raise KataError(f"{kata.slug} is not solved; --yes shows the solution and gives it up")
-        typer.confirm(f"{kata.slug} is not solved. Give it up and see the solution?", abort=True)
+        # typer.confirm makes no difference between no and Ctrl-C
+        if not _confirmed(f"{kata.slug} is not solved. Give it up and see the solution?"):
+            raise typer.Exit(1)
     found = actions.solution(desk, kata)
     from grader.cli.render.console import console
     from grader.cli.render.spec import show_solution
@@ -421,6 +425,14 @@ def _notice(desk: "Desk") -> None:
     """What the person must know of their progress file."""
     if desk.notice:
         print(f"kata: {desk.notice}", file=sys.stderr)
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
 
 
 def _edit(path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command `kata`: runs the app, and turns errors into words and an exit code."""
 
+import io
 import os
 import sys
 from typing import NoReturn
@@ -10,6 +11,10 @@ INTERNAL, INTERRUPTED = 3, 130
 
 
 def main() -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        # a sign that the encoding lacks is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         from grader.cli.app import app
 

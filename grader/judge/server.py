@@ -183,7 +183,7 @@ def _peer(connection: socket.socket) -> int:
 
 def main() -> None:
     path = Path(sys.argv[1])
-    from grader.progress.locking import try_lock
+    from grader.locking import try_lock
 
     with try_lock(path.with_suffix(".lock")) as mine:
         if not mine:

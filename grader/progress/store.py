@@ -159,7 +159,7 @@ class Store:
 
     def _set_aside(self) -> None:
         """Rename a file that SQLite cannot read, so that practice goes on."""
-        from grader.progress.locking import locked
+        from grader.locking import locked
 
         with locked(self.path.with_suffix(".lock")):
             if self._readable():

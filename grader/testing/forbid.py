@@ -68,7 +68,9 @@ class _Operators(DispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        operator = func._schema.name.partition("::")[2].strip("_").removeprefix("native_")
+        schema = getattr(func, "_schema", None)
+        called = schema.name.partition("::")[2] if schema else str(func)
+        operator = called.strip("_").removeprefix("native_")
         for name in self.names:
             # _scaled_dot_product_flash_attention_for_cpu and the like
             family = "scaled_dot_product" if name == "scaled_dot_product_attention" else name

@@ -7,6 +7,9 @@ class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """TorchDispatchMode without the guard for torch.compile, whose first use imports
     torch._dynamo and sympy: more than a second."""
 
+    # flex_attention and the like pass through as one operator
+    supports_higher_order_operators = True
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
 

@@ -22,8 +22,8 @@ def react(
 ) -> Run:
     r"""Let a model think and use tools until it gives a final answer.
 
-    The transcript starts as "Question: {question}\n". A step calls model(transcript),
-    takes what it wrote as follows, and appends that:
+    The transcript starts as "Question: {question}\n". Each step calls model(transcript),
+    and does three things with the reply:
 
     1. Cut. The model may go on to invent the result of its action. Drop the first line
        that starts with "Observation:" and all after it, then strip what is left. Append
@@ -33,7 +33,7 @@ def react(
          included, stripped; it may be empty.
        - Action: name[input], on this one line. name is what stands before the first
          "[", input what stands between that and the last "]"; both are stripped. input
-         may be empty and may hold brackets. Call tools[name](input).
+         may be empty and may hold brackets. tools[name](input) is called.
     3. Observe. Unless the run has ended, append "Observation: {observation}\n". The
        observation is the tool's result as it is, or one of these:
        - the tool raised an Exception e (other BaseExceptions pass through):

@@ -27,13 +27,15 @@ def cross_entropy(
     label smoothing too.
 
     Args:
-        logits: (N, V) or (N, V, d1, d2, ...), any floating dtype. The classes are axis 1.
+        logits: (N, V) or (N, V, d1, d2, ...), any floating dtype, contiguous or not. The
+            classes are axis 1.
         targets: (N,) or (N, d1, d2, ...), int64, from 0 to V - 1 or ignore_index.
         ignore_index: Any int. It may also be one of 0 to V - 1, such as a padding token.
         label_smoothing: From 0 to 1.
         reduction: "none" keeps each loss, "sum" adds them up, "mean" divides that sum by
             the number of targets that are not ignored. Where there are none (all ignored,
-            or N = 0), the mean is 0 and so are its gradients; torch returns NaN there.
+            or N = 0), the mean is 0, and backward from it runs and gives 0; in torch it
+            is NaN.
 
     Returns:
         The shape of targets for "none", else (). float32, or float64 for float64 logits:

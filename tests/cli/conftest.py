@@ -72,6 +72,8 @@ def terminal() -> Iterator[Terminal]:
             env=usual | {"TERM": "xterm-256color", "LANG": "C.UTF-8"} | env,
             dimensions=(40, columns),
             encoding="utf-8",
+            # what Ctrl-C interrupts may end within a character
+            codec_errors="replace",
             timeout=60,
         )
         running.append(child)

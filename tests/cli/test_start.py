@@ -80,8 +80,9 @@ def test_a_fresh_start_begins_a_new_clock_and_new_hints(desk: Any) -> None:
     desk.run("hint")
     desk.run("start", "double", "--fresh")
 
-    assert "hint 1 of 3" in desk.run("hint").stdout
-    assert "hint 2 of 3" not in desk.run("spec").stdout
+    said = desk.run("hint").stdout
+    assert "hint 1 of 3" in said
+    assert "hint 2 of 3" not in said
 
 
 @pytest.fixture

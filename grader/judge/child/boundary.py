@@ -100,9 +100,9 @@ class Boundary:
             raise Ended(f"your code ended the test: {type(error).__name__}") from error
         finally:
             self._depth = 0
-            modes.restore()
             if closely:
                 self._restore()
+            modes.restore()
         if seen:
             self.violation = Forbidden(seen[0])
             raise self.violation

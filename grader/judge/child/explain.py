@@ -1,5 +1,6 @@
 """Exceptions in words for the learner: what is wrong, and the lines of their own file."""
 
+import re
 import traceback
 from types import TracebackType
 
@@ -44,6 +45,9 @@ class Explainer:
         headline, facts = self._words(error)
         # a mismatch is found after the call: the lines that led there say nothing
         after = isinstance(error, Mismatch) and not self._raised_by_attempt(frames)
+        if isinstance(error, Mismatch) and error.__cause__ is not None:
+            # the attempt ended the program: there is a line that did
+            after, mine = False, self._mine(_frames(error.__cause__.__traceback__))
         return Failure(headline, facts, _inputs(inputs), () if after else mine)
 
     def _words(self, error: BaseException) -> tuple[str, tuple[str, ...]]:
@@ -110,7 +114,8 @@ def _frames(tb: TracebackType | None) -> Frames:
 
 def _plain(value: object) -> object:
     """What pytest.approx was given, which reads better than its tolerances."""
-    approximate = type(value).__module__ == "_pytest.python_api"
+    # _pytest.python_api up to pytest 8
+    approximate = type(value).__module__ in ("_pytest.approx", "_pytest.python_api")
     return getattr(value, "expected", value) if approximate else value
 
 
@@ -119,10 +124,10 @@ def _inputs(inputs: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _outcome(message: str) -> str:
-    """pytest.raises says DID NOT RAISE <class 'ValueError'>."""
+    """pytest.raises says DID NOT RAISE ValueError; up to pytest 8, <class 'ValueError'>."""
     if message.startswith("DID NOT RAISE"):
-        name = message.partition("'")[2].rpartition("'")[0].rpartition(".")[2]
-        return f"expected {name or 'an error'} to be raised, but nothing was"
+        names = re.findall(r"(\w+)(?:'>)?(?=[,)]|$)", message)
+        return f"expected {' or '.join(names)} to be raised, but nothing was"
     return message
 
 

@@ -20,30 +20,38 @@ class Printing:
     def __init__(self, mark: bytes) -> None:
         self._mark = mark
         self._meter = _Meter(self)
-        self._stream = io.TextIOWrapper(
-            cast("Any", io.BufferedWriter(cast("Any", self._meter), 1 << 13)),
-            encoding="utf-8",
-            errors="replace",
-            line_buffering=True,
-        )
-        sys.stdout = sys.stderr = self._stream
+        self._lines = _text(self._meter, line_buffering=True)
+        self._blocks = _text(self._meter, line_buffering=False)
+        sys.stdout = sys.stderr = self._lines
 
     def new_test(self, number: int) -> None:
         """Begin the output of a test."""
         self.flush()
         self._meter.written = 0
-        # the attempt may have closed any of them
-        with suppress(ValueError, OSError):
+        sys.stdout = sys.stderr = self._lines
+        # the attempt may have closed it
+        with suppress(OSError):
             os.write(1, self._mark + str(number).encode() + b"\n")
-            self._stream.reconfigure(line_buffering=True)
 
     def flush(self) -> None:
-        # the attempt may have closed it
-        with suppress(ValueError, OSError):
-            self._stream.flush()
+        for stream in (self._lines, self._blocks):
+            # the attempt may have detached it
+            with suppress(ValueError, OSError):
+                stream.flush()
 
     def flooded(self) -> None:
-        self._stream.reconfigure(line_buffering=False)
+        # a stream cannot be changed while it writes: the next print takes the other one
+        if sys.stdout is self._lines:
+            sys.stdout = self._blocks
+        if sys.stderr is self._lines:
+            sys.stderr = self._blocks
+
+
+def _text(raw: "_Meter", *, line_buffering: bool) -> io.TextIOWrapper:
+    buffer = io.BufferedWriter(cast("Any", raw), 1 << 13)
+    return io.TextIOWrapper(
+        cast("Any", buffer), encoding="utf-8", errors="replace", line_buffering=line_buffering
+    )
 
 
 class _Meter(io.RawIOBase):
@@ -55,6 +63,9 @@ class _Meter(io.RawIOBase):
 
     def fileno(self) -> int:
         return 1
+
+    def close(self) -> None:
+        """Stays open: the next test prints as well."""
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
         view = memoryview(data)

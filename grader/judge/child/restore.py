@@ -7,25 +7,25 @@ import random
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from operator import attrgetter, is_
 from sys import setprofile as set_profile
 from sys import settrace as set_trace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 import torch
 
 # whose functions decide what a test says
 MODULES = (
-    "_pytest.outcomes", "_pytest.python_api", "_pytest.raises", "builtins", "collections", "copy",
-    "functools", "inspect", "io", "itertools", "json", "linecache", "math", "numpy",
-    "numpy.random", "operator", "os", "pickle", "pytest", "random", "re", "string", "struct",
-    "sys", "time", "torch", "torch.autograd", "torch.autograd.functional", "torch.autograd.graph",
-    "torch.distributed", "torch.linalg", "torch.nn", "torch.nn.functional", "torch.nn.init",
-    "torch.nn.utils", "torch.random", "torch.special", "torch.testing", "torch.utils._pytree",
-    "traceback", "types", "typing", "warnings",
+    "_pytest.approx", "_pytest.outcomes", "_pytest.python_api", "_pytest.raises", "builtins",
+    "collections", "copy", "functools", "inspect", "io", "itertools", "json", "linecache",
+    "math", "numpy", "numpy.random", "operator", "os", "pickle", "pytest", "random", "re",
+    "string", "struct", "sys", "time", "torch", "torch.autograd", "torch.autograd.functional",
+    "torch.autograd.graph", "torch.distributed", "torch.linalg", "torch.nn",
+    "torch.nn.functional", "torch.nn.init", "torch.nn.utils", "torch.random", "torch.special",
+    "torch.testing", "torch.utils._pytree", "traceback", "types", "typing", "warnings",
 )  # fmt: skip
 CLASSES = (
     torch.Tensor,
@@ -38,14 +38,14 @@ CLASSES = (
 # what runs a test and tells how it ended
 RUNNER = (
     "_pytest.fixtures", "_pytest.main", "_pytest.nodes", "_pytest.python", "_pytest.reports",
-    "_pytest.runner", "_pytest.skipping", "pluggy._callers", "pluggy._execution", "pluggy._hooks",
-    "pluggy._manager", "pluggy._result",
+    "_pytest.runner", "_pytest.skipping",
 )  # fmt: skip
 METHODS = (
     types.FunctionType, types.BuiltinFunctionType, types.WrapperDescriptorType,
     types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType,
     property, classmethod, staticmethod,
 )  # fmt: skip
+BUILTINS = frozenset(vars(builtins))
 # what a program replaces for good reasons, and what changes by itself
 LIVE = frozenset({"stdin", "stdout", "stderr", "last_value", "last_traceback", "_"})
 
@@ -62,30 +62,51 @@ class Namespaces:
         ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == "grader"]
         ours += extra
         known = [sys.modules[name] for name in MODULES if name in sys.modules]
-        runner = [sys.modules[name] for name in RUNNER if name in sys.modules]
-        compared = [*_modules([*known, *ours]), *_classes([*CLASSES, *_own_classes(ours)])]
-        others = [*_modules(runner), *_classes(_own_classes(runner))]
+        runner = [
+            m for name, m in sys.modules.items() if name in RUNNER or name.startswith("pluggy.")
+        ]
+        compared = [
+            *(_module(module) for module in known),
+            *(_module(module, BUILTINS) for module in ours),
+            *(_class(cls) for cls in (*CLASSES, *_own_classes(ours))),
+        ]
+        others = [*map(_module, runner), *map(_class, _own_classes(runner))]
         self.restore = _sealed(compared)
         self.restore_all = _sealed([*compared, *others])
 
 
-# names and what they stand for, how to look one up, and how to put it back
-Space = tuple[list[str], list[Any], Callable[[str], Any], Callable[[str, Any], None]]
+class Space(NamedTuple):
+    """A module or a class.
+
+    Attributes:
+        view: Its names as they are.
+        put, remove: Write to it.
+        names, values: What mattered, as it was.
+        hidden: Names that were not there, and would hide a builtin or a base's method.
+    """
+
+    view: Mapping[str, Any]
+    put: Callable[[str, Any], None]
+    remove: Callable[[str], None]
+    names: list[str]
+    values: list[Any]
+    hidden: frozenset[str]
 
 
-def _modules(modules: Iterable[types.ModuleType]) -> Iterator[Space]:
-    for module in modules:
-        space = vars(module)
-        kept = {name: value for name, value in space.items() if _matters(name, value)}
-        yield list(kept), list(kept.values()), space.get, space.__setitem__
+def _module(module: types.ModuleType, hidden: frozenset[str] = frozenset()) -> Space:
+    space = vars(module)
+    kept = {name: value for name, value in space.items() if _matters(name, value)}
+    put, remove = space.__setitem__, space.__delitem__
+    return Space(space, put, remove, list(kept), list(kept.values()), hidden.difference(space))
 
 
-def _classes(classes: Iterable[type]) -> Iterator[Space]:
-    for cls in classes:
-        space = vars(cls)
-        kept = {name: value for name, value in space.items() if isinstance(value, METHODS)}
-        put = functools.partial(type.__setattr__, cls)
-        yield list(kept), list(kept.values()), space.get, put
+def _class(cls: type) -> Space:
+    space = vars(cls)
+    kept = {name: value for name, value in space.items() if isinstance(value, METHODS)}
+    put = functools.partial(type.__setattr__, cls)
+    remove = functools.partial(type.__delattr__, cls)
+    hidden = frozenset(dir(cls)).difference(space)
+    return Space(space, put, remove, list(kept), list(kept.values()), hidden)
 
 
 def _own_classes(modules: Iterable[types.ModuleType]) -> Iterator[type]:
@@ -100,7 +121,7 @@ def _sealed(spaces: list[Space]) -> Callable[[], None]:
 
     What an attempt does to this module, or to the code of its functions, does not reach it.
     """
-    named = {id(value): value for space in spaces for value in space[1]}
+    named = {id(value): value for space in spaces for value in space.values}
     functions = [value for value in named.values() if isinstance(value, types.FunctionType)]
     parts = [
         (name, attrgetter(name), list(map(attrgetter(name), functions)))
@@ -108,22 +129,25 @@ def _sealed(spaces: list[Space]) -> Callable[[], None]:
     ]
     private = dict(globals()) | {"__builtins__": dict(vars(builtins))}
     copy = types.FunctionType(_put_back.__code__.replace(), private)
-    return functools.partial(copy, spaces, functions, parts)
+    return functools.partial(copy, list(map(tuple, spaces)), functions, parts)
 
 
 def _put_back(
-    spaces: list[Space],
+    spaces: list[Any],
     functions: list[types.FunctionType],
     parts: list[tuple[str, Callable[[Any], Any], list[Any]]],
 ) -> None:
     set_trace(None)
     set_profile(None)
     # by identity, for what was put there may claim to equal anything; in C, for it is asked often
-    for names, values, get, put in spaces:
-        if not all(map(is_, map(get, names), values)):
+    for view, put, remove, names, values, hidden in spaces:
+        if not all(map(is_, map(view.get, names), values)):
             for name, value in zip(names, values, strict=True):
-                if get(name) is not value:
+                if view.get(name) is not value:
                     put(name, value)
+        if hidden and not hidden.isdisjoint(view):
+            for name in hidden.intersection(view):
+                remove(name)
     for name, part_of, kept in parts:
         if not all(map(is_, map(part_of, functions), kept)):
             for function, part in zip(functions, kept, strict=True):
@@ -161,7 +185,6 @@ class Surroundings:
         self._set_precision = torch.set_float32_matmul_precision
         self._set_grad = torch._C._set_grad_enabled
         self._set_deterministic = torch._C._set_deterministic_algorithms
-        self._set_device = torch.set_default_device
         self._set_autocast, self._set_flush = torch.set_autocast_enabled, torch.set_flush_denormal
         self._set_numpy_errors, self._numpy_errors = numpy.seterr, numpy.geterr()
         self._chdir, self._makedirs, self._interval = os.chdir, os.makedirs, signal.setitimer
@@ -194,8 +217,6 @@ class Surroundings:
         for device in ("cpu", "cuda"):
             self._set_autocast(device, False)
         self._set_numpy_errors(**self._numpy_errors)
-        if getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) is not None:
-            self._set_device(None)
         for reseed in self._seeds:
             reseed(seed)
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -213,6 +234,9 @@ class Modes:
 
     def restore(self) -> None:
         """Take off those that the call left behind, which could lie in a comparison."""
+        if getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) is not None:
+            # a mode as well, which puts itself below all others
+            torch.set_default_device(None)
         while torch._C._len_torch_function_stack() > self._function:
             torch._C._pop_torch_function_stack()
         while torch._C._len_torch_dispatch_stack() > self._dispatch:

@@ -19,7 +19,7 @@ from grader.judge.child.explain import Explainer
 from grader.judge.child.guard import Guard
 from grader.judge.child.printing import Printing
 from grader.judge.child.report import Reporter
-from grader.judge.child.restore import Namespaces, Surroundings
+from grader.judge.child.restore import Modes, Namespaces, Surroundings
 from grader.judge.child.start import on_gpu
 from grader.judge.protocol import Failure, Task
 
@@ -120,6 +120,7 @@ class Session:
         """Import the attempt; whether there is something to judge."""
         stub = Path(self._task.stub).read_text(encoding="utf-8")
         self._guard.arm()
+        modes = Modes()
         try:
             module = load_module("attempt", self._task.attempt, self._task.source)
             self._namespaces.restore()
@@ -141,7 +142,8 @@ class Session:
                 Failure(failure.headline, facts, trace=failure.trace),
             )
         finally:
-            self._namespaces.restore()
+            self._namespaces.restore_all()
+            modes.restore()
         return False
 
     # one test

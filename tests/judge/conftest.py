@@ -1,0 +1,134 @@
+"""Attempts before the judge: what they do, and what must hold after each of them."""
+
+import os
+import secrets
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+GQA = "attention/gqa"
+
+
+class Court:
+    """A learner whose attempts misbehave.
+
+    Whatever an attempt did: no process and no folder of its check is left, and
+    the progress file has each check with its verdict.
+
+    Attributes:
+        right: The text of an attempt that passes.
+        verdicts: What came of the checks so far.
+    """
+
+    def __init__(self, learner: Any, scratch: Path) -> None:
+        self.learner, self.scratch = learner, scratch
+        self.right = (learner.root / "solutions" / f"{GQA}.py").read_text(encoding="utf-8")
+        self.verdicts: list[str] = []
+        self._marker = secrets.token_hex(8)
+        learner.env |= {"TMPDIR": str(scratch), "KATA_TEST_MARKER": self._marker}
+
+    def judge(self, source: str, *args: str, kata: str = GQA) -> Any:
+        """Judge an attempt with --json, and look at what is left of it."""
+        verdict = self.learner.check(kata, source, *args)
+        self.verdicts.append(verdict.verdict)
+        self.look_behind()
+        return verdict
+
+    def show(self, source: str, *args: str, kata: str = GQA) -> str:
+        """Judge an attempt, and return what the learner reads."""
+        self.learner.write(kata, source)
+        done = self.learner.run("check", kata, *args)
+        assert done.returncode in (0, 1), done.stderr
+        assert not done.stderr
+        self.verdicts.append(self.learner.events()[-1]["verdict"])
+        self.look_behind()
+        return str(done.stdout)
+
+    def look_behind(self) -> None:
+        assert self._left() == []
+        own = f"kata-{os.getuid()}"
+        assert [path.name for path in self.scratch.iterdir() if path.name != own] == []
+        recorded = [e["verdict"] for e in self.learner.events() if e["kind"] == "checked"]
+        assert recorded == self.verdicts
+
+    def still_right(self) -> None:
+        """The next check is judged as if nothing had been."""
+        verdict = self.judge(self.right)
+        assert verdict.verdict == "passed", verdict.said
+        assert set(verdict.outcomes.values()) == {"passed"}
+
+    def _left(self, seconds: float = 10) -> list[str]:
+        """Command lines of processes that a check has left behind."""
+        deadline = time.monotonic() + seconds
+        while (left := list(self._processes())) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return left
+
+    def _processes(self) -> Iterator[str]:
+        for process in psutil.process_iter():
+            try:
+                command = process.cmdline()
+                ours = process.environ().get("KATA_TEST_MARKER") == self._marker
+                inside = process.cwd().startswith(str(self.scratch))
+                gone = process.status() == psutil.STATUS_ZOMBIE
+            except psutil.Error:
+                continue
+            # a judge that waits for the next check stays; it works in no check's folder
+            waits = "grader.judge.server" in command and not inside
+            if (ours or inside) and not gone and not waits:
+                yield " ".join(command)
+
+    # attempts
+
+    def before(self, body: str, *, top: str = "") -> str:
+        """The right attempt, which does this first whenever it is called."""
+        return (
+            f"{self.right}\n{top}\nright = grouped_query_attention\ncalls = 0\n\n"
+            "def grouped_query_attention(q, k, v, *, causal=True):\n"
+            "    global calls\n"
+            "    calls += 1\n"
+            f"{textwrap.indent(textwrap.dedent(body).strip(), '    ')}\n"
+            "    return right(q, k, v, causal=causal)\n"
+        )
+
+    def acts(self, *bodies: str, top: str = "") -> str:
+        """An attempt whose first call does the first of these, and so on, over and over.
+
+        When each of them ends its test, the n-th test tells of the n-th.
+        """
+        functions = "".join(
+            f"def act_{n}(q, k, v, causal):\n"
+            f"{textwrap.indent(textwrap.dedent(body).strip(), '    ')}\n\n"
+            for n, body in enumerate(bodies)
+        )
+        return (
+            f"{self.right}\n{top}\nright = grouped_query_attention\ncalls = -1\n\n{functions}"
+            "def grouped_query_attention(q, k, v, *, causal=True):\n"
+            "    global calls\n"
+            "    calls += 1\n"
+            f"    return globals()[f'act_{{calls % {len(bodies)}}}'](q, k, v, causal)\n"
+        )
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where checks have their folders."""
+    return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture
+def bench(learner: Any, scratch: Path) -> Court:
+    """A court without more ado, for tests that look at what happens after a check themselves."""
+    return Court(learner, scratch)
+
+
+@pytest.fixture
+def court(bench: Court) -> Iterator[Court]:
+    """A court that ends with a right attempt, which must pass."""
+    yield bench
+    bench.still_right()
