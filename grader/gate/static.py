@@ -1,17 +1,19 @@
 """What the files alone tell: that they are there, parse, and agree with each other."""
 
 import ast
+import re
 from pathlib import Path
 
 from grader.content.card import Card, load_card
 from grader.content.catalog import Catalog, Kata, content_root
-from grader.content.stub import definitions, methods, signatures
+from grader.content.stub import Definition, definitions, methods, signatures
 from grader.errors import KataError
 
 HINTS = 3
 MISTAKES = 4
 FOLLOW_UPS = 3
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+MUTABLE = re.compile(r"\b(Tensor|ndarray|list|dict|set|Mapping|Sequence|Module)\b")
 SECTIONS = ("Returns:", "Not allowed:", "Source:")
 
 
@@ -84,7 +86,7 @@ def _stub_problems(kata: Kata) -> list[str]:
     for section in SECTIONS:
         if section not in text:
             problems.append(f"{name}: the spec has no section {section!r}; write it")
-    if "in place" not in text:
+    if "in place" not in text and any(_takes_mutable(node) for node in definitions(tree)):
         problems.append(
             f"{name}: the spec does not say whether inputs may be changed in place; say it"
         )
@@ -97,6 +99,18 @@ def _stub_problems(kata: Kata) -> list[str]:
         elif not _raises(node):
             problems.append(f"{name}:{node.lineno}: {node.name} must raise NotImplementedError")
     return problems
+
+
+def _takes_mutable(node: Definition) -> bool:
+    """Whether a function or method is given something that it could change."""
+    parts = methods(node) if isinstance(node, ast.ClassDef) else [node]
+    annotations = [
+        ast.unparse(arg.annotation)
+        for part in parts
+        for arg in (*part.args.posonlyargs, *part.args.args, *part.args.kwonlyargs)
+        if arg.annotation
+    ]
+    return any(MUTABLE.search(annotation) for annotation in annotations)
 
 
 def _raises(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -8,8 +8,10 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from os.path import basename, realpath
 from typing import Any
 
+from grader.judge.child.sealed import sealed_class
 from grader.judge.protocol import Failure, Task
 
 # events whose arguments are paths or commands
@@ -30,18 +32,22 @@ class Trespass(BaseException):
 
 
 class Guard:
-    """Arms the hook. There is one for the whole life of the process."""
+    """Arms the hook. There is one for the whole life of the process.
+
+    Attributes:
+        refused: What the attempt did first that it may not.
+    """
 
     def __init__(self, task: Task, tell: Callable[[Failure], None]) -> None:
-        self._secrets = tuple(os.path.realpath(path) for path in task.secrets)
+        self._secrets = tuple(realpath(path) for path in task.secrets)
         self._attempt = task.attempt
         self._modules = frozenset(task.forbids)
         self._tell = tell
         parent = os.getppid()
         group = os.getpgid(parent)
         self._others = frozenset({parent, -1, group, -group})
-        self._told = False
         self._inside = False
+        self.refused: Failure | None = None
 
     def arm(self) -> None:
         sys.addaudithook(self._hook)
@@ -71,10 +77,10 @@ class Guard:
         elif isinstance(arg, str | bytes | os.PathLike):
             path = os.fsdecode(arg)
             # realpath costs system calls: only what can lead there is looked at closely
-            full = os.path.realpath(path)
+            full = realpath(path)
             for secret in self._secrets:
                 if full == secret or full.startswith(secret + os.sep) or secret in path:
-                    self._refuse(f"your code looked into {os.path.basename(secret)}/: {path}")
+                    self._refuse(f"your code looked into {basename(secret)}/: {path}")
             # relative to a folder that was opened, which the hook is not told
             if relative := RELATIVE.search(path):
                 self._refuse(f"your code looked into {relative[1]}/: {path}")
@@ -91,7 +97,12 @@ class Guard:
             self._refuse(f"your code sends signal {args[1]} to a process that is not its own")
 
     def _refuse(self, headline: str) -> None:
-        if not self._told:
-            self._told = True
-            self._tell(Failure(headline, ("write it from the spec; kata solution shows one way",)))
+        if self.refused is None:
+            advice = "write it from the spec; kata solution shows one way"
+            self.refused = Failure(headline, (advice,))
+            self._tell(self.refused)
         raise Trespass(headline)
+
+
+# the hook is at work while an attempt is
+SealedGuard = sealed_class(Guard)

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy
 import torch
 
+from grader.judge.child.sealed import sealed
+
 # whose functions decide what a test says
 MODULES = (
     "_pytest.approx", "_pytest.outcomes", "_pytest.python_api", "_pytest.raises", "builtins",
@@ -71,8 +73,8 @@ class Namespaces:
             *(_class(cls) for cls in (*CLASSES, *_own_classes(ours))),
         ]
         others = [*map(_module, runner), *map(_class, _own_classes(runner))]
-        self.restore = _sealed(compared)
-        self.restore_all = _sealed([*compared, *others])
+        self.restore = _restoring(compared)
+        self.restore_all = _restoring([*compared, *others])
 
 
 class Space(NamedTuple):
@@ -116,20 +118,14 @@ def _own_classes(modules: Iterable[types.ModuleType]) -> Iterator[type]:
                 yield value
 
 
-def _sealed(spaces: list[Space]) -> Callable[[], None]:
-    """_put_back for these spaces, as a copy that no name leads to.
-
-    What an attempt does to this module, or to the code of its functions, does not reach it.
-    """
+def _restoring(spaces: list[Space]) -> Callable[[], None]:
     named = {id(value): value for space in spaces for value in space.values}
     functions = [value for value in named.values() if isinstance(value, types.FunctionType)]
     parts = [
         (name, attrgetter(name), list(map(attrgetter(name), functions)))
         for name in ("__code__", "__defaults__", "__kwdefaults__")
     ]
-    private = dict(globals()) | {"__builtins__": dict(vars(builtins))}
-    copy = types.FunctionType(_put_back.__code__.replace(), private)
-    return functools.partial(copy, list(map(tuple, spaces)), functions, parts)
+    return functools.partial(sealed(_put_back), list(map(tuple, spaces)), functions, parts)
 
 
 def _put_back(
@@ -240,4 +236,4 @@ class Modes:
         while torch._C._len_torch_function_stack() > self._function:
             torch._C._pop_torch_function_stack()
         while torch._C._len_torch_dispatch_stack() > self._dispatch:
-            torch._C._pop_torch_dispatch_stack()
+            torch._C._pop_torch_dispatch_stack(None)

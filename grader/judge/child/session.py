@@ -16,7 +16,7 @@ import torch
 from grader.judge.child.attempt import Unfit, fit, load_module, wrap
 from grader.judge.child.boundary import Boundary, Ended
 from grader.judge.child.explain import Explainer
-from grader.judge.child.guard import Guard
+from grader.judge.child.guard import SealedGuard
 from grader.judge.child.printing import Printing
 from grader.judge.child.report import Reporter
 from grader.judge.child.restore import Modes, Namespaces, Surroundings
@@ -90,7 +90,9 @@ class Session:
         self._surroundings = Surroundings()
         self._namespaces = Namespaces([*tests, self._reference])
         self._boundary = Boundary(self._task.forbids, self._task.mutates, self._namespaces.restore)
-        self._guard = Guard(self._task, lambda failure: self._reporter.problem("failed", failure))
+        self._guard = SealedGuard(
+            self._task, lambda failure: self._reporter.problem("failed", failure)
+        )
         began = _cpu()
         if self._load():
             for number, item in enumerate(session.items):
@@ -99,6 +101,9 @@ class Session:
         # pytest has its own end yet to come
         self._namespaces.restore_all()
         self._surroundings.restore(self._task.seed)
+        if self._guard.refused:
+            # the attempt may have silenced the reporter when it was told
+            self._reporter.problem("failed", self._guard.refused)
         return True
 
     def _hide_sources(self) -> None:
@@ -123,18 +128,19 @@ class Session:
         modes = Modes()
         try:
             module = load_module("attempt", self._task.attempt, self._task.source)
-            self._namespaces.restore()
+            self._namespaces.restore_all()
             fit(module, stub)
             self._attempt = wrap(module, stub, self._boundary)
             return True
         except (SystemExit, KeyboardInterrupt) as error:
+            self._namespaces.restore_all()
             words = f"your code ended the program on import: {type(error).__name__}"
             failure = self._explainer.failure(error)
             self._reporter.problem("failed", Failure(words, trace=failure.trace))
         except Unfit as error:
             self._reporter.problem("error", self._explainer.failure(error))
         except BaseException as error:
-            self._namespaces.restore()
+            self._namespaces.restore_all()
             failure = self._explainer.failure(error)
             facts = ("your file does not import", *failure.facts)
             self._reporter.problem(
@@ -208,6 +214,8 @@ class Session:
             self._fail(error)
         else:
             self._outcome = "passed"
+        # what comes now is pytest's
+        self._namespaces.restore_all()
         return True
 
     @pytest.hookimpl(tryfirst=True)

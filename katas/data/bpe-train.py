@@ -34,7 +34,7 @@ def train_bpe(text: str, num_merges: int) -> tuple[dict[str, int], list[tuple[st
         ValueError: num_merges is negative.
 
     Not allowed:
-        The tokenizers library and its like. There is nothing to change in place.
+        The tokenizers library and its like.
 
     Source:
         Sennrich et al. 2015, "Neural Machine Translation of Rare Words with Subword
