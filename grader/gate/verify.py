@@ -1,5 +1,6 @@
 """Runs each kata's hidden tests on its stub, its solution and its mistakes."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ SEEDS = 3
 # processor seconds on the solution; kernels are interpreted, and ranks are processes
 CPU_LIMIT = 2.0
 CPU_LIMIT_SLOW = 6.0
+
+# the ids that pytest makes of several numbers, such as [3-7-True]
+UNREADABLE = re.compile(r"\[-?[\d.]+(-(-?[\d.]+|True|False|None))+\]$")
 
 Listener = Callable[[int, int, Report | None], None]
 
@@ -104,6 +108,10 @@ def _judge_solution(report: Report, result: Result, tests: str, seed: str) -> No
         if not failing:
             report.problems.append(f"{tests}: the solution is not judged, {seed}: {result.message}")
     report.cpu = max(report.cpu, result.cpu)
+    if unreadable := [test.name for test in result.tests if UNREADABLE.search(test.name)]:
+        words = f"{unreadable[0]} tells a learner nothing; give its parameters ids"
+        if (problem := f"{tests}: {words}") not in report.problems:
+            report.problems.append(problem)
 
 
 def _judge_time(report: Report) -> None:

@@ -34,10 +34,11 @@ class Transcript:
                 del self.tail[:-TAIL]
 
     def text(self) -> str:
-        head = clean(self.head)
         if not self.dropped:
-            return _cut_lines(head + clean(self.tail))
-        return _cut_lines(head) + f"\n... {self.dropped:,} bytes not shown ...\n" + clean(self.tail)
+            # as one: a character or an escape code may lie across the two
+            return _cut_lines(clean(self.head + self.tail))
+        head, tail = (_cut_lines(clean(part)) for part in (self.head, self.tail))
+        return f"{head}\n... {self.dropped:,} bytes not shown ...\n{tail}"
 
 
 class Output:

@@ -161,7 +161,8 @@ class TestResult:
         name, _, parameters = self.name.partition("[")
         words = name.removeprefix("test_").replace("_", " ")
         sentence = words[:1].upper() + words[1:]
-        return f"{sentence} ({parameters.removesuffix(']')})" if parameters else sentence
+        case = parameters.removesuffix("]").replace("torch.", "")
+        return f"{sentence} ({case})" if case else sentence
 
     @property
     def message(self) -> str:

@@ -7,6 +7,7 @@ from grader.judge.protocol import Task
 
 FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in (?P<where>.*)$')
 SHOWN = 4
+LONGEST = 500
 
 
 def learner_lines(path: Path, task: Task) -> tuple[tuple[int, str, str], ...]:
@@ -15,11 +16,10 @@ def learner_lines(path: Path, task: Task) -> tuple[tuple[int, str, str], ...]:
         dump = path.read_text(errors="replace")
     except OSError:
         return ()
-    source = task.source.splitlines()
+    source, dumped = task.source.splitlines(), _dumped(task.attempt)
     for thread in dump.split("\n\n"):
         frames = [match for line in thread.splitlines() if (match := FRAME.match(line))]
-        # faulthandler shortens long paths from the left
-        mine = [f for f in frames if f["file"] == task.attempt]
+        mine = [f for f in frames if f["file"] == dumped]
         if mine:
             return tuple(
                 (number, frame["where"], _text(source, number))
@@ -27,6 +27,12 @@ def learner_lines(path: Path, task: Task) -> tuple[tuple[int, str, str], ...]:
                 if (number := int(frame["line"]))
             )
     return ()
+
+
+def _dumped(path: str) -> str:
+    """A path as faulthandler writes it: in ASCII, and cut to 500 characters."""
+    text = path[:LONGEST].encode("ascii", errors="backslashreplace").decode()
+    return f"{text}..." if len(path) > LONGEST else text
 
 
 def _text(source: list[str], number: int) -> str:

@@ -281,7 +281,7 @@ def _compare_numbers(
 
 def _compare_atoms(actual: object, expected: object, label: str) -> None:
     known = type(actual) is type(expected) or (
-        isinstance(expected, bool) and isinstance(actual, numpy.bool_)
+        isinstance(expected, bool | numpy.bool_) and type(actual) in (bool, numpy.bool_)
     )
     if not known:
         raise Mismatch(

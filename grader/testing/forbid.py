@@ -49,8 +49,8 @@ class _Functions(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         # the in-place x.softmax_() and the operator's x.__matmul__ are the function itself
-        name = getattr(func, "__name__", "").strip("_")
-        if name in self.names:
+        name = _named(getattr(func, "__name__", "").strip("_"), self.names)
+        if name:
             self.seen.append(name)
             raise Forbidden(name)
         return func(*args, **(kwargs or {}))
@@ -70,11 +70,19 @@ class _Operators(DispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         schema = getattr(func, "_schema", None)
         called = schema.name.partition("::")[2] if schema else str(func)
-        operator = called.strip("_").removeprefix("native_")
-        for name in self.names:
-            # _scaled_dot_product_flash_attention_for_cpu and the like
-            family = "scaled_dot_product" if name == "scaled_dot_product_attention" else name
-            if operator == name or (family != name and operator.startswith(family)):
-                self.seen.append(name)
-                raise Forbidden(name)
+        name = _named(called.strip("_").removeprefix("native_"), self.names)
+        if name:
+            self.seen.append(name)
+            raise Forbidden(name)
         return func(*args, **(kwargs or {}))
+
+
+def _named(called: str, names: frozenset[str]) -> str | None:
+    """The forbidden name that a function or operator goes by."""
+    if called in names:
+        return called
+    # _scaled_dot_product_flash_attention_for_cpu and the like
+    attention = "scaled_dot_product_attention"
+    if attention in names and called.startswith("scaled_dot_product"):
+        return attention
+    return None

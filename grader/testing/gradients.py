@@ -52,7 +52,8 @@ def gradients(
     called = [leaf(label, value) for label, value in zip(labels, args, strict=False)]
     keywords = {name: leaf(name, value) for name, value in kwargs.items()}
     if isinstance(function, nn.Module):
-        leaves |= dict(function.named_parameters())
+        # frozen ones have no gradient to ask for
+        leaves |= {name: p for name, p in function.named_parameters() if p.requires_grad}
 
     outputs = list(_tensors(function(*called, **keywords)))
     if cotangents is None:

@@ -10,7 +10,7 @@ def group_advantages(rewards: Tensor, *, group_size: int, eps: float = 1e-6) -> 
     Rows 0 .. group_size-1 answer the first prompt, the next group_size rows the second,
     and so on. advantage = (reward - mean) / (std + eps), mean and std over the group.
     std is the unbiased one: it divides by group_size - 1. So a group of equal rewards
-    gets advantages of 0.
+    gets advantages of 0, up to rounding.
 
     Args:
         rewards: (B,), any floating dtype, one for each response.

@@ -19,8 +19,8 @@ def apply_rope(x: Tensor, positions: Tensor, *, theta: float = 10000.0) -> Tenso
     Args:
         x: (B, H, T, D), queries or keys by head, any floating dtype. D is even.
         positions: (T,) int64, the position of each token: the same for all of the batch.
-            Need not start at 0, be sorted or be consecutive; each is at least 0, and
-            there is no greatest one.
+            Need not start at 0, be sorted or be consecutive. Each is at least 0; there is
+            no upper bound, so a table of fixed length will not do.
         theta: Base of the frequencies.
 
     Returns:

@@ -71,7 +71,13 @@ def test_gradients_match_torch(attempt):
     )
 
 
-@pytest.mark.parametrize("T_q, T_k, causal", [(3, 7, True), (7, 3, False)])
+@pytest.mark.parametrize(
+    "T_q, T_k, causal",
+    [
+        pytest.param(3, 7, True, id="chunked-prefill"),
+        pytest.param(7, 3, False, id="cross-attention"),
+    ],
+)
 def test_gradients_match_the_reference(attempt, reference, T_q, T_k, causal):
     qkv = make_qkv(T_q=T_q, T_k=T_k)
 
@@ -108,7 +114,9 @@ def test_bfloat16_is_computed_in_float32(attempt, reference):
     assert_close(attempt.grouped_query_attention(q, k, v), exact.bfloat16())
 
 
-@pytest.mark.parametrize("H, G", [(6, 4), (2, 4)])
+@pytest.mark.parametrize(
+    "H, G", [(6, 4), (2, 4)], ids=["six-queries-four-kv", "two-queries-four-kv"]
+)
 def test_rejects_heads_that_do_not_divide(attempt, H, G):
     with pytest.raises(ValueError):
         attempt.grouped_query_attention(*make_qkv(H, G))

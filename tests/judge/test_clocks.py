@@ -7,7 +7,7 @@ HANGS = {
     "a loop in C that holds the lock of the interpreter": "pow(7, 10**9)",
     "a huge matrix product": "x = torch.ones(12_000, 12_000); x @ x",
     "a sleep": "import time; time.sleep(1000)",
-    "a lock taken twice": "import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()",
+    "a lock taken twice": "from threading import Lock; x = Lock(); x.acquire(); x.acquire()",
     "a thread that is waited for": """
         import threading, time
         thread = threading.Thread(target=time.sleep, args=(1000,))

@@ -10,7 +10,8 @@ WRONG = """
 import torch
 
 def grouped_query_attention(q, k, v, *, causal=True):
-    return q * 0 + 1
+    result = q * 0 + 1
+    return result
 """
 
 # each is a function that an attempt calls: on import, or whenever it is called
@@ -87,7 +88,9 @@ def trick():
     others = [torch.random, torch.testing, torch.nn.functional, torch.functional, pytest]
     for module in [*ours, *others, _pytest.runner]:
         for function in functions(module):
-            if not function.__code__.co_freevars and function.__name__ != "__init_subclass__":
+            # not those of enum, which a class in pytest shows as its own
+            known = function.__module__.partition(".")[0].strip("_")
+            if known in ("grader", "pytest", "torch") and not function.__code__.co_freevars:
                 function.__code__ = (lambda *args, **kwargs: None).__code__
     compare = grader.testing.compare
     compare.assert_close.__kwdefaults__ = dict(rtol=1e9, atol=1e9, why="", label="")
@@ -167,26 +170,26 @@ def honest() -> dict[str, object]:
     return {}
 
 
-@pytest.mark.parametrize("when", ["on import", "in each call"])
 @pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS)
-def test_replacing_what_judges_changes_nothing(bench, honest, trick: str, when: str):
+def test_replacing_what_judges_on_import_and_in_each_call_changes_nothing(
+    bench, honest, trick: str
+):
     seed = ("--seed", "7")
     if not honest:
         verdict = bench.judge(WRONG, *seed)
         assert verdict.verdict == "failed"
         assert list(verdict.outcomes.values()).count("failed") >= 14
         honest["wrong"] = messages(verdict)
-    call = "\ntrick()\n" if when == "on import" else ""
-    again = "    trick()\n" if when != "on import" else ""
 
-    wrong = bench.judge(f"{WRONG.replace('    return', f'{again}    return')}{trick}{call}", *seed)
+    # the result is there before the trick is played, which may break the attempt itself
+    again = WRONG.replace("    return", "    trick()\n    return")
+    wrong = bench.judge(f"{again}{trick}\ntrick()\n", *seed)
 
     assert messages(wrong) == honest["wrong"]
     assert wrong.verdict == "failed"
-    # the result is there before the trick is played, which may break the attempt itself
     right = bench.judge(
-        f"{bench.right}{trick}{call}\nright = grouped_query_attention\n\n"
+        f"{bench.right}{trick}\ntrick()\nright = grouped_query_attention\n\n"
         "def grouped_query_attention(q, k, v, *, causal=True):\n"
-        f"    result = right(q, k, v, causal=causal)\n{again}    return result\n"
+        "    result = right(q, k, v, causal=causal)\n    trick()\n    return result\n"
     )
     assert right.verdict == "passed", right.said

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,18 @@ for number in range({EVENTS}):
     source = f"{{who}} {{number % 50}}"
     event = store.append("checked", "attention/gqa", source=source, number=number)
     print(event.id, who, number, flush=True)
+"""
+RACER = """
+import sys
+import time
+from pathlib import Path
+from grader.progress.store import Store
+
+folder, start = Path(sys.argv[1]), float(sys.argv[2])
+for number in range(30):
+    while time.time() < start + 0.05 * number:
+        pass
+    Store(folder / str(number) / "progress.db").append("checked", "attention/gqa")
 """
 
 
@@ -83,3 +96,20 @@ def test_checks_that_meet_a_corrupt_file_at_once_set_one_aside_and_are_all_recor
     (kept,) = learner.database.parent.glob("*corrupt*")
     assert kept.read_bytes() == b"not a database" * 1000
     assert sum("kept as" in err for _, err in said) == 1
+
+
+def test_writers_that_meet_a_corrupt_file_at_the_same_moment_lose_nothing(tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "progress.db").write_bytes(b"garbage" * 500)
+    start = str(time.time() + 3)
+    command = [sys.executable, "-P", "-c", RACER, str(tmp_path), start]
+    racers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [racer.communicate(timeout=120)[1] for racer in racers]
+
+    assert said == [""] * 4
+    for number in range(30):
+        folder = tmp_path / str(number)
+        assert len(list(folder.glob("*corrupt*"))) == 1
+        with closing(sqlite3.connect(folder / "progress.db")) as db:
+            assert db.execute("select count(*) from events").fetchone() == (4,)

@@ -76,7 +76,9 @@ def _next(view: Overview) -> RenderableType:
     if view.following:
         kata = view.following
         facts = f"  {kata.level}, {kata.minutes} min"
-        rows.append(Text.assemble("  ", (kata.id, "name"), f"  {kata.title}"))
+        title = Text.assemble("  ", (kata.id, "name"), f"  {kata.title}")
+        title.no_wrap, title.overflow = True, "ellipsis"
+        rows.append(title)
         rows.append(Text.assemble("  ", (f"kata start {kata.slug}", "key"), (facts, "soft")))
     if not rows:
         rows.append(Text("All katas are solved.", style="good"))

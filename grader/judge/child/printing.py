@@ -20,8 +20,8 @@ class Printing:
     def __init__(self, mark: bytes) -> None:
         self._mark = mark
         self._meter = _Meter(self)
-        self._lines = _text(self._meter, line_buffering=True)
-        self._blocks = _text(self._meter, line_buffering=False)
+        self._lines = _Stream(self._meter, line_buffering=True)
+        self._blocks = _Stream(self._meter, line_buffering=False)
         sys.stdout = sys.stderr = self._lines
 
     def new_test(self, number: int) -> None:
@@ -47,11 +47,14 @@ class Printing:
             sys.stderr = self._blocks
 
 
-def _text(raw: "_Meter", *, line_buffering: bool) -> io.TextIOWrapper:
-    buffer = io.BufferedWriter(cast("Any", raw), 1 << 13)
-    return io.TextIOWrapper(
-        cast("Any", buffer), encoding="utf-8", errors="replace", line_buffering=line_buffering
-    )
+class _Stream(io.TextIOWrapper):
+    def __init__(self, meter: "_Meter", *, line_buffering: bool) -> None:
+        buffer: Any = io.BufferedWriter(cast("Any", meter), 1 << 13)
+        super().__init__(buffer, "utf-8", "replace", line_buffering=line_buffering)
+
+    def close(self) -> None:
+        """Stays open: the next test prints as well."""
+        self.flush()
 
 
 class _Meter(io.RawIOBase):
@@ -63,9 +66,6 @@ class _Meter(io.RawIOBase):
 
     def fileno(self) -> int:
         return 1
-
-    def close(self) -> None:
-        """Stays open: the next test prints as well."""
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
         view = memoryview(data)

@@ -7,7 +7,7 @@ import random
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter, is_
 from sys import setprofile as set_profile
@@ -25,7 +25,7 @@ MODULES = (
     "collections", "copy", "functools", "inspect", "io", "itertools", "json", "linecache",
     "math", "numpy", "numpy.random", "operator", "os", "pickle", "pytest", "random", "re",
     "string", "struct", "sys", "time", "torch", "torch.autograd", "torch.autograd.functional",
-    "torch.autograd.graph", "torch.distributed", "torch.linalg", "torch.nn",
+    "torch.autograd.graph", "torch.distributed", "torch.functional", "torch.linalg", "torch.nn",
     "torch.nn.functional", "torch.nn.init", "torch.nn.utils", "torch.random", "torch.special",
     "torch.testing", "torch.utils._pytree", "traceback", "types", "typing", "warnings",
 )  # fmt: skip
@@ -64,15 +64,17 @@ class Namespaces:
         ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == "grader"]
         ours += extra
         known = [sys.modules[name] for name in MODULES if name in sys.modules]
-        runner = [
-            m for name, m in sys.modules.items() if name in RUNNER or name.startswith("pluggy.")
-        ]
+        # an assert that fails goes through pytest's hooks
+        hooks = [m for name, m in sys.modules.items() if name.startswith("pluggy.")]
+        asserted = [*hooks, *(m for m in known if m.__name__.startswith("_pytest."))]
+        runner = [sys.modules[name] for name in RUNNER if name in sys.modules]
         compared = [
-            *(_module(module) for module in known),
+            *(_module(module) for module in (*known, *hooks)),
             *(_module(module, BUILTINS) for module in ours),
-            *(_class(cls) for cls in (*CLASSES, *_own_classes(ours))),
+            *(_class(cls, frozenset(dir(cls))) for cls in CLASSES),
+            *map(_class, {*_own_classes(ours), *_own_classes(asserted)}),
         ]
-        others = [*map(_module, runner), *map(_class, _own_classes(runner))]
+        others = [*map(_module, runner), *map(_class, set(_own_classes(runner)))]
         self.restore = _restoring(compared)
         self.restore_all = _restoring([*compared, *others])
 
@@ -102,19 +104,19 @@ def _module(module: types.ModuleType, hidden: frozenset[str] = frozenset()) -> S
     return Space(space, put, remove, list(kept), list(kept.values()), hidden.difference(space))
 
 
-def _class(cls: type) -> Space:
+def _class(cls: type, hidden: frozenset[str] = frozenset()) -> Space:
     space = vars(cls)
     kept = {name: value for name, value in space.items() if isinstance(value, METHODS)}
     put = functools.partial(type.__setattr__, cls)
     remove = functools.partial(type.__delattr__, cls)
-    hidden = frozenset(dir(cls)).difference(space)
-    return Space(space, put, remove, list(kept), list(kept.values()), hidden)
+    return Space(space, put, remove, list(kept), list(kept.values()), hidden.difference(space))
 
 
 def _own_classes(modules: Iterable[types.ModuleType]) -> Iterator[type]:
     for module in modules:
         for value in vars(module).values():
-            if isinstance(value, type) and value.__module__ == module.__name__:
+            # pytest calls some of its classes its own that lie in _pytest
+            if isinstance(value, type) and value.__module__ in (module.__name__, "pytest"):
                 yield value
 
 
@@ -131,7 +133,7 @@ def _restoring(spaces: list[Space]) -> Callable[[], None]:
 def _put_back(
     spaces: list[Any],
     functions: list[types.FunctionType],
-    parts: list[tuple[str, Callable[[Any], Any], list[Any]]],
+    parts: Sequence[tuple[str, Callable[[Any], Any], list[Any]]],
 ) -> None:
     set_trace(None)
     set_profile(None)

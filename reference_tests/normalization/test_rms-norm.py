@@ -28,7 +28,6 @@ def expect(x, weight, eps=1e-6):
     [
         pytest.param((7,), id="one-vector"),
         pytest.param((5, 8), id="rows"),
-        pytest.param((6, 6), id="square"),
         pytest.param((2, 3, 5), id="sequences"),
         pytest.param((2, 1, 4, 6), id="heads"),
         pytest.param((3, 1), id="width-1"),

@@ -11,7 +11,6 @@ from grader.testing import assert_close, assert_same_gradients
 REDUCTIONS = pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 SHAPES = [
     pytest.param((7, 5), id="rows"),
-    pytest.param((6, 6), id="square"),
     pytest.param((2, 5, 3), id="sequences"),
     pytest.param((2, 4, 4), id="as-many-tokens-as-classes"),
     pytest.param((2, 5, 3, 4), id="images"),
@@ -41,10 +40,17 @@ def assert_gradients(attempt, logits, targets, **options):
     assert_same_gradients(actual, expected, logits, names=("logits",))
 
 
-@REDUCTIONS
 @pytest.mark.parametrize("shape", SHAPES)
-def test_matches_torch(attempt, shape, reduction):
+def test_each_loss_matches_torch(attempt, shape):
     logits, targets = make_inputs(*shape)
+    expected = functional.cross_entropy(logits, targets, reduction="none")
+
+    assert_close(attempt.cross_entropy(logits, targets, reduction="none"), expected)
+
+
+@REDUCTIONS
+def test_reductions_match_torch(attempt, reduction):
+    logits, targets = make_inputs(2, 5, 3)
     expected = functional.cross_entropy(logits, targets, reduction=reduction)
 
     assert_close(attempt.cross_entropy(logits, targets, reduction=reduction), expected)
@@ -132,18 +138,17 @@ def test_any_index_can_be_ignored(attempt, ignore_index):
     assert_close(attempt.cross_entropy(logits, targets, **options), expected)
 
 
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.2], ids=["hard", "smoothed"])
 @REDUCTIONS
-def test_all_targets_ignored_gives_zero(attempt, reduction, label_smoothing):
+def test_all_targets_ignored_gives_zero(attempt, reduction):
     logits, targets = make_inputs(3, 5)
     targets[:] = -100
     expected = torch.zeros(3 if reduction == "none" else (), dtype=torch.float64)
 
-    loss = attempt.cross_entropy(
-        logits, targets, label_smoothing=label_smoothing, reduction=reduction
-    )
-
-    assert_close(loss, expected)
+    for label_smoothing in (0.0, 0.2):
+        loss = attempt.cross_entropy(
+            logits, targets, label_smoothing=label_smoothing, reduction=reduction
+        )
+        assert_close(loss, expected)
 
 
 def test_all_targets_ignored_gives_gradients_of_zero(attempt):
@@ -209,21 +214,23 @@ def test_the_gradient_of_a_logit_of_minus_infinity_is_zero(attempt):
 
 
 @REDUCTIONS
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.3], ids=["hard", "smoothed"])
-def test_gradients_match_torch(attempt, reduction, label_smoothing):
+def test_gradients_match_torch(attempt, reduction):
     logits, targets = make_inputs(2, 5, 3)
 
-    assert_gradients(attempt, logits, targets, label_smoothing=label_smoothing, reduction=reduction)
+    for label_smoothing in (0.0, 0.3):
+        assert_gradients(
+            attempt, logits, targets, label_smoothing=label_smoothing, reduction=reduction
+        )
 
 
-@REDUCTIONS
 @pytest.mark.parametrize("dtype", HALVES)
-def test_half_precision_is_computed_and_returned_in_float32(attempt, dtype, reduction):
+def test_half_precision_is_computed_and_returned_in_float32(attempt, dtype):
     logits, targets = make_inputs(8, 50, dtype=dtype)
-    options = {"label_smoothing": 0.1, "reduction": reduction}
-    expected = functional.cross_entropy(logits.double(), targets, **options).float()
 
-    assert_close(attempt.cross_entropy(logits, targets, **options), expected)
+    for reduction in ("none", "sum", "mean"):
+        options = {"label_smoothing": 0.1, "reduction": reduction}
+        expected = functional.cross_entropy(logits.double(), targets, **options).float()
+        assert_close(attempt.cross_entropy(logits, targets, **options), expected)
 
 
 def test_float64_is_computed_in_float64(attempt):
