@@ -8,8 +8,8 @@ TESTS = 1000
 TAIL = 4_000
 LINES = 400
 
-# escape sequences: CSI, OSC, and the two-character ones
-ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+# escape sequences: CSI, OSC, which is on one line, and the short ones
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 # control characters, those that reverse text among them
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 

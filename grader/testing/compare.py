@@ -110,7 +110,7 @@ def _compare(
 
 
 def _compare_tensors(actual: object, expected: Tensor, tolerance: _Tolerance, label: str) -> None:
-    if type(actual) not in PLAIN_TENSORS:
+    if not has_type(actual, *PLAIN_TENSORS):
         raise Mismatch(f"{label} has the wrong type: expected a tensor, got {named(actual)}")
     assert isinstance(actual, Tensor)
     if actual.shape != expected.shape:
@@ -248,7 +248,7 @@ def _compare_sequences(
 
 
 def _compare_sets(actual: object, expected: Set[Any], label: str) -> None:
-    if type(actual) not in (set, frozenset):
+    if not has_type(actual, set, frozenset):
         raise Mismatch(f"{label} has the wrong type: expected a set, got {named(actual)}")
     assert isinstance(actual, set | frozenset)
     if missing := expected - actual:
@@ -298,16 +298,21 @@ def named(value: object) -> str:
     kind = type(value)
     if kind is Tensor and isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}, {bare(value.dtype)}"
-    if kind in (list, tuple, dict, set):
+    if has_type(value, list, tuple, dict, set):
         assert isinstance(value, list | tuple | dict | set)
         return f"a {kind.__name__} of {len(value)}"
-    name = kind.__qualname__
+    name = kind.__name__
     article = "an" if name[0].lower() in "aeiou" else "a"
     if isinstance(value, Tensor):
         return f"{article} {name}, a subclass of Tensor"
-    if kind in (int, float, bool, str, bytes):
+    if has_type(value, int, float, bool, str, bytes):
         return f"{article} {name}, {show(value)}"
     return f"{article} {name}"
+
+
+def has_type(value: object, *kinds: type) -> bool:
+    """By identity: a class may claim to equal another."""
+    return any(type(value) is kind for kind in kinds)
 
 
 def bare(dtype: torch.dtype | torch.layout) -> str:

@@ -169,6 +169,8 @@ def _run(
             world_size=world_size,
             timeout=timedelta(seconds=timeout),
         )
+        # or a rank that raises at once is lost to one that still connects
+        dist.barrier()
         torch.manual_seed(torch.initial_seed() + rank)
         answer = pickle.dumps((RAISED, (function(rank, *args),)))
         finished = True
@@ -207,7 +209,7 @@ def _words(error: BaseException) -> tuple[int, str]:
             if waited[2] == "send":
                 what = "another rank to receive what this one sends"
             return WAITED, f"waited {int(waited[1]) / 1000:g} s for {what}"
-        if re.search(r"[Tt]imed out|timeout caused", first):
+        if re.search(r"[Tt]imed out|timeout caused|Wait timeout", first):
             return WAITED, "waited in vain for another rank"
         if re.search(r"Connection (closed|reset)|Broken pipe", first):
             return LOST, "another rank ended while this one waited for it"

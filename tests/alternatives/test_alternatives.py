@@ -1,6 +1,6 @@
 """Right answers written another way must pass: a false rejection is our worst bug.
 
-    tests/alternatives/<track>/<slug>/<style>.py
+tests/alternatives/<track>/<slug>/<style>.py
 """
 
 import os

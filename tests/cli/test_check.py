@@ -141,6 +141,20 @@ def test_check_without_a_name_judges_the_current_kata(desk: Any, right: str) -> 
     assert json.loads(desk.run("check", "--json").stdout)["kata"] == "algebra/double"
 
 
+def test_verbose_shows_what_passing_claims_printed_as_well(desk: Any, right: str) -> None:
+    source = right.replace("+ shift", "- shift").replace(
+        "    return", "    print('here')\n    return"
+    )
+    desk.write(KATA, source)
+
+    short = desk.run("check", "double").stdout
+    for option in ("-v", "--verbose"):
+        whole = desk.run("check", "double", option).stdout
+        assert whole.count("| here") == 2
+    assert short.count("| here") == 1
+    assert "✓ Doubles" in short
+
+
 # --seed
 
 

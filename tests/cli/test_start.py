@@ -179,6 +179,10 @@ def test_the_environment_names_another_practice_folder(desk: Any, tmp_path: Path
     assert (other / ".kata" / "progress.db").exists()
     assert list(desk.practice.iterdir()) == []
 
+    desk.env |= {"KATA_PRACTICE": "~/katas", "HOME": str(tmp_path / "home")}
+    assert desk.run("start", "double").returncode == 0
+    assert (tmp_path / "home" / "katas" / "algebra" / "double.py").exists()
+
     # relative to where one is
     desk.env["KATA_PRACTICE"] = "mine"
     assert desk.run("start", "double").returncode == 0

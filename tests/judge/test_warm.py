@@ -205,7 +205,10 @@ def test_the_environment_is_the_clients(warm: Warm):
 
 def test_twenty_clients_at_once_are_all_answered_rightly(warm: Warm):
     warm.wait()
-    right, wrong = solution("attention/gqa"), solution("attention/gqa").replace(".tril(T_k - T_q)", ".tril()")
+    right, wrong = (
+        solution("attention/gqa"),
+        solution("attention/gqa").replace(".tril(T_k - T_q)", ".tril()"),
+    )
     files = []
     for number in range(20):
         path = warm.learner.folder / f"attempt{number}.py"

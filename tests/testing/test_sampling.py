@@ -41,7 +41,7 @@ def test_lists_and_every_shape_and_integer_type_are_taken():
 
     assert_distribution(samples.tolist(), EVEN)
     assert_distribution(samples.view(100, -1), EVEN.double())
-    assert_distribution(samples.to(torch.uint8), EVEN.requires_grad_())
+    assert_distribution(samples.to(torch.uint8), EVEN.clone().requires_grad_())
 
 
 # what a sampler that makes this mistake draws from

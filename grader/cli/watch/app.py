@@ -57,7 +57,7 @@ class WatchApp(App[None]):
         super().__init__()
         self._desk, self._kata = desk, kata
         self._cancel: Cancellation | None = None
-        self._checked: Checked | None = None
+        self._judged: tuple[int, int] | None = None
         self._elapsed, self._ticking, self._since = 0.0, True, time.monotonic()
         self._state = "waiting"
 
@@ -70,7 +70,7 @@ class WatchApp(App[None]):
 
     def on_mount(self) -> None:
         self.console.push_theme(THEME)
-        self.set_interval(1.0, self._draw_head)
+        self.set_interval(1.0, self._tick)
         self._begin(self._kata)
 
     # the kata at hand
@@ -78,7 +78,7 @@ class WatchApp(App[None]):
     def _begin(self, kata: Kata) -> None:
         """Start or resume a kata, judge it, and watch its file."""
         started = actions.start(self._desk, kata)
-        self._kata, self._checked = kata, None
+        self._kata = kata
         self._set_clock(started.elapsed, ticking=not _over(started.state))
         self.query_one("#hints", Static).update("")
         self._watch()
@@ -96,8 +96,26 @@ class WatchApp(App[None]):
             path.parent, watch_filter=ours, debounce=DEBOUNCE, step=STEP, recursive=False
         )
         async for _ in changes:
-            if path.exists():
-                self.action_again()
+            self._look()
+
+    def _tick(self) -> None:
+        self._draw_head()
+        # what was saved before the folder was watched, or on a disk that tells of nothing
+        self._look()
+
+    def _look(self) -> None:
+        """Judge the file if it is not the one that was judged last."""
+        stamp = self._stamp()
+        if stamp is not None and stamp != self._judged:
+            self.action_again()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self._desk.practice.attempt(self._kata).stat()
+        except OSError:
+            # between an editor's removing the old file and placing the new one
+            return None
+        return found.st_mtime_ns, found.st_ino
 
     # judging
 
@@ -105,7 +123,7 @@ class WatchApp(App[None]):
         """Judge what the file says now; a check that runs is of an older text."""
         if self._cancel is not None:
             self._cancel.cancel()
-        self._cancel = Cancellation()
+        self._cancel, self._judged = Cancellation(), self._stamp()
         self._state = "judging"
         self._draw_head()
         self._judge(self._kata, self._cancel)
@@ -139,7 +157,7 @@ class WatchApp(App[None]):
     def _show(self, cancel: Cancellation, checked: Checked) -> None:
         if cancel is not self._cancel:
             return
-        self._cancel, self._checked = None, checked
+        self._cancel = None
         self._state = ""
         self._set_clock(checked.state.elapsed(time.time()), ticking=not _over(checked.state))
         self.query_one("#claims", Static).update(verdict.whole(checked))

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from grader.judge.child.restore import Modes
-from grader.testing.compare import PLAIN_TENSORS, Mismatch, bare, named, show
+from grader.testing.compare import PLAIN_TENSORS, Mismatch, bare, has_type, named, show
 from grader.testing.forbid import Forbidden, forbidden
 from grader.testing.unchanged import Snapshot
 
@@ -27,6 +27,8 @@ from grader.testing.unchanged import Snapshot
 CLOSELY_WATCHED = 20
 LARGE = 1 << 22
 DEEP = 8
+# of the modules whose classes compare in Python, not in C
+EARNEST = ("fractions", "pathlib", "dataclasses", "numpy", "torch")
 # bound now: what a Counter holds is honest, the attempt's own __eq__ on it is not
 HONEST: tuple[object, ...] = (
     list.__eq__,
@@ -144,7 +146,7 @@ class Boundary:
 def refuse_liars(value: object, depth: int = 0) -> None:
     """Results are plain tensors and values: a class of the attempt's could agree with all."""
     if isinstance(value, Tensor):
-        if type(value) not in PLAIN_TENSORS:
+        if not has_type(value, *PLAIN_TENSORS):
             raise Mismatch(f"wrong type: expected a plain tensor, got {named(value)}")
     elif isinstance(value, list | tuple | set | dict):
         if not any(type(value).__eq__ is method for method in HONEST):
@@ -167,9 +169,16 @@ def _items(value: Any) -> Iterator[Any]:
 
 
 def _known(kind: type) -> bool:
-    """Whether a class is what its name says: one of a library, not of the attempt."""
+    """Whether a class is what its name says, one of a library, and compares in earnest.
+
+    unittest.mock.ANY and pytest.approx do not.
+    """
+    own: Any = kind.__eq__
+    in_c = isinstance(own, types.WrapperDescriptorType)
+    earnest = in_c or getattr(own, "__module__", None) in EARNEST
     module = sys.modules.get(kind.__module__)
-    return kind.__module__ != "attempt" and getattr(module, kind.__qualname__, None) is kind
+    named = kind.__module__ != "attempt" and getattr(module, kind.__qualname__, None) is kind
+    return earnest and named
 
 
 def _honest(kind: type) -> bool:
