@@ -9,7 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -170,10 +170,11 @@ class Store:
             # a rename would replace one that was kept in the same second
             free = (self.path.with_name(name) for name in names)
             kept = next(path for path in free if not path.exists())
-            self.path.rename(kept)
-            journal = self.path.with_name(self.path.name + "-journal")
-            if journal.exists():
+            # the journal first: once the file is gone, one that is there is another process's
+            with suppress(FileNotFoundError):
+                journal = self.path.with_name(self.path.name + "-journal")
                 journal.rename(kept.with_name(kept.name + "-journal"))
+            self.path.rename(kept)
         self.notice = (
             f"{self.path} could not be read. It is kept as {kept.name}, and a new one begins. "
             "Your attempts' files were not touched."

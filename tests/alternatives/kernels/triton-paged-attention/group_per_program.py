@@ -13,9 +13,9 @@ def _kernel(
 ):  # fmt: skip
     seq = tl.program_id(0) // G
     kv = tl.program_id(0) % G
-    rows = tl.arange(ROWS)
-    cols = tl.arange(D)
-    slot = tl.arange(S)
+    rows = tl.arange(0, ROWS)
+    cols = tl.arange(0, D)
+    slot = tl.arange(0, S)
     qo = (seq * G + kv) * R * D + rows[:, None] * D + cols[None, :]
     real = (rows < R)[:, None]
     q = tl.load(Q + qo, mask=real, other=0.0).to(tl.float32)

@@ -18,8 +18,8 @@ def _partial(q_ptr, k_ptr, v_ptr, table_ptr, lens_ptr, part_ptr, stats_ptr, scal
     i = tl.program_id(2)
     length = tl.load(lens_ptr + b)
     if i * BLOCKS * S < length:
-        d = tl.arange(D)
-        s = tl.arange(S)
+        d = tl.arange(0, D)
+        s = tl.arange(0, S)
         row = b * H + h
         q = tl.load(q_ptr + row * D + d).to(tl.float32)
         best = -float("inf")
@@ -60,7 +60,7 @@ def _combine(part_ptr, stats_ptr, lens_ptr, out_ptr, splits,
              BLOCKS: tl.constexpr):  # fmt: skip
     b = tl.program_id(0)
     row = b * H + tl.program_id(1)
-    d = tl.arange(D)
+    d = tl.arange(0, D)
     length = tl.load(lens_ptr + b)
     used = tl.cdiv(length, BLOCKS * S)
     best = -float("inf")

@@ -10,10 +10,10 @@ from torch import Tensor
 
 @triton.jit
 def scores_of(k_ptr, table_row, n, q, length, sb, ss, S: tl.constexpr, D: tl.constexpr):
-    slot = tl.arange(S)
+    slot = tl.arange(0, S)
     block = tl.load(table_row + n).to(tl.int64)
     valid = n * S + slot < length
-    at = k_ptr + block * sb + slot[:, None] * ss + tl.arange(D)[None, :]
+    at = k_ptr + block * sb + slot[:, None] * ss + tl.arange(0, D)[None, :]
     k = tl.load(at, mask=valid[:, None], other=0).to(tl.float32)
     return tl.where(valid, tl.sum(k * q[None, :], axis=1), float("-inf"))
 
@@ -26,8 +26,8 @@ def kernel(
 ):  # fmt: skip
     pid = tl.program_id(0)
     b, h = pid // H, pid % H
-    d = tl.arange(D)
-    slot = tl.arange(S)
+    d = tl.arange(0, D)
+    slot = tl.arange(0, S)
     length = tl.load(lengths + b)
     blocks = (length + S - 1) // S
     row = table + b * width
