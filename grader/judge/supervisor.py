@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from grader.judge import processes
+from grader.judge import endings, processes
 from grader.judge.cold import Child
 from grader.judge.output import Output
 from grader.judge.protocol import Failure, Result, Signer, Task, TestResult
@@ -222,28 +222,14 @@ class Supervision:
             said = self._output.of(-1).strip().splitlines()[-12:]
             self._broken = True
             return "error", Failure("the judge itself did not start", tuple(said))
-        if status >= 0:
-            return "failed", self._failure(f"your code ended the process {where}: exit {status}")
-        number = -status
-        if number == signal.SIGXCPU:
-            return "timeout", self._failure(f"timed out {where}: too much processor time")
-        if number == signal.SIGKILL:
-            return "failed", self._failure(
-                f"the process was killed {where}", "most likely it was out of memory"
-            )
-        name = signal.strsignal(number) or f"signal {number}"
-        return "crashed", self._failure(f"your code crashed the process {where}: {name.lower()}")
+        verdict, headline, *facts = endings.explain(status, where)
+        return verdict, self._failure(headline, *facts)
 
     def _failure(self, headline: str, *facts: str) -> Failure:
         return Failure(headline, facts, trace=learner_lines(Path(self.task.trace), self.task))
 
     def _where(self) -> str:
-        if self._phase == "load":
-            return "while your file was imported"
-        if self._running:
-            claim = TestResult(self._running, "").claim
-            return f'in the test "{claim}"'
-        return "between two tests"
+        return endings.where(self._running, importing=self._phase == "load")
 
     def _judge(self) -> Result:
         tests = []
@@ -257,7 +243,7 @@ class Supervision:
             tests.append(replace(test, printed=self._output.of(number)))
         return Result(
             kata=self.task.kata,
-            verdict=self._verdict or _verdict(tests, complete=self._complete),
+            verdict=self._verdict or endings.verdict(tests, complete=self._complete),
             seed=self.task.seed,
             seconds=time.monotonic() - self._began,
             tests=tuple(tests),
@@ -267,12 +253,3 @@ class Supervision:
             cpu=self._cpu,
             broken=self._broken,
         )
-
-
-def _verdict(tests: list[TestResult], *, complete: bool) -> str:
-    outcomes = {test.outcome for test in tests}
-    if complete and outcomes == {"skipped"}:
-        return "skipped"
-    if complete and "passed" in outcomes and outcomes <= {"passed", "skipped"}:
-        return "passed"
-    return "unimplemented" if outcomes == {"unimplemented"} else "failed"

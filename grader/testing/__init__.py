@@ -11,13 +11,14 @@ that every hidden test can ask for:
 All generators of random numbers are seeded before each test.
 """
 
-from grader.testing.compare import Mismatch, assert_close, assert_equal
+from grader.testing.compare import assert_close, assert_equal
 from grader.testing.forbid import Forbidden, forbidden
 from grader.testing.gradients import assert_same_gradients, gradients
 from grader.testing.measure import flops, largest_intermediate
 from grader.testing.ranks import RankError, run_ranks
 from grader.testing.sampling import assert_distribution
 from grader.testing.unchanged import assert_unchanged
+from grader.testing.words import Mismatch
 
 __all__ = [
     "Forbidden",

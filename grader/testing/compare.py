@@ -4,37 +4,16 @@ Built on torch.allclose: torch.testing.assert_close imports sympy on its first
 use, half a second in which the learner waits for a verdict.
 """
 
-import math
 import numbers
 from collections.abc import Mapping, Sequence, Set
-from types import MappingProxyType
 from typing import Any
 
 import numpy
 import torch
 from torch import Tensor
 
-# torch.testing.assert_close's defaults: dtype -> (rtol, atol); every other dtype is exact
-TOLERANCES = MappingProxyType(
-    {
-        torch.float16: (1e-3, 1e-5),
-        torch.bfloat16: (1.6e-2, 1e-5),
-        torch.float32: (1.3e-6, 1e-5),
-        torch.float64: (1e-7, 1e-7),
-        torch.complex64: (1.3e-6, 1e-5),
-        torch.complex128: (1e-7, 1e-7),
-    }
-)
-PLAIN_TENSORS = (Tensor, torch.nn.Parameter)
-
-
-class Mismatch(AssertionError):
-    """A claim that does not hold: one headline, and facts below it, a line each."""
-
-    def __init__(self, headline: str, *facts: str) -> None:
-        super().__init__("\n".join((headline, *facts)))
-        self.headline = headline
-        self.facts = facts
+from grader.testing.difference import Tolerance, difference
+from grader.testing.words import PLAIN_TENSORS, Mismatch, bare, has_type, named, show, versus
 
 
 def assert_close(
@@ -61,7 +40,7 @@ def assert_close(
     """
     if (rtol is None) != (atol is None) or (rtol is None) != (why is None):
         raise TypeError("give rtol, atol and why together: a tolerance carries its reason")
-    _compare(actual, expected, _Tolerance(rtol, atol, why), label, exact=False)
+    _compare(actual, expected, Tolerance(rtol, atol, why), label, exact=False)
 
 
 def assert_equal(actual: object, expected: object, *, label: str = "result") -> None:
@@ -70,26 +49,11 @@ def assert_equal(actual: object, expected: object, *, label: str = "result") -> 
     Raises:
         Mismatch: They differ in type or value; says where first.
     """
-    _compare(actual, expected, _Tolerance(0.0, 0.0, None), label, exact=True)
-
-
-class _Tolerance:
-    __slots__ = ("atol", "rtol", "why")
-
-    def __init__(self, rtol: float | None, atol: float | None, why: str | None) -> None:
-        self.rtol, self.atol, self.why = rtol, atol, why
-
-    def of(self, dtype: torch.dtype) -> tuple[float, float]:
-        if self.rtol is not None and self.atol is not None:
-            return self.rtol, self.atol
-        return TOLERANCES.get(dtype, (0.0, 0.0))
-
-    def __str__(self) -> str:
-        return f" (tolerance {self.rtol:g} relative, {self.atol:g} absolute: {self.why})"
+    _compare(actual, expected, Tolerance(0.0, 0.0, None), label, exact=True)
 
 
 def _compare(
-    actual: object, expected: object, tolerance: _Tolerance, label: str, *, exact: bool
+    actual: object, expected: object, tolerance: Tolerance, label: str, *, exact: bool
 ) -> None:
     if isinstance(expected, Tensor):
         _compare_tensors(actual, expected, tolerance, label)
@@ -109,7 +73,7 @@ def _compare(
         _compare_numbers(actual, expected, tolerance, label, exact=exact)
 
 
-def _compare_tensors(actual: object, expected: Tensor, tolerance: _Tolerance, label: str) -> None:
+def _compare_tensors(actual: object, expected: Tensor, tolerance: Tolerance, label: str) -> None:
     if not has_type(actual, *PLAIN_TENSORS):
         raise Mismatch(f"{label} has the wrong type: expected a tensor, got {named(actual)}")
     assert isinstance(actual, Tensor)
@@ -135,65 +99,11 @@ def _compare_tensors(actual: object, expected: Tensor, tolerance: _Tolerance, la
     rtol, atol = tolerance.of(expected.dtype)
     if torch.allclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True):
         return
-    raise _difference(actual, expected, rtol, atol, tolerance, label)
-
-
-def _difference(
-    actual: Tensor,
-    expected: Tensor,
-    rtol: float,
-    atol: float,
-    tolerance: _Tolerance,
-    label: str,
-) -> Mismatch:
-    """Say in words how two tensors of one shape and dtype differ."""
-    wrong = ~torch.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True)
-    count, total = int(wrong.sum()), wrong.numel()
-    suffix = str(tolerance) if tolerance.why else ""
-    if wrong.dim() == 0:
-        return Mismatch(f"{label} is wrong: {_versus(expected, actual)}{suffix}")
-    first = tuple(wrong.nonzero()[0].tolist())
-    facts = [f"first at {place(first)}: {_versus(expected[first], actual[first])}"]
-
-    floating = expected.is_floating_point() or expected.is_complex()
-    nan = actual.isnan() & ~expected.isnan() if floating else torch.zeros_like(wrong)
-    if nan.any():
-        where = place(tuple(nan.nonzero()[0].tolist()))
-        share = "all" if bool(nan.all()) else f"{int(nan.sum())} of {total}"
-        return Mismatch(f"{label} is NaN at {where}: {share} values are NaN", *facts)
-
-    headline = f"{label} differs in {count} of {total} values{suffix}"
-    if not floating:
-        return Mismatch(headline, *facts)
-    kind = torch.complex128 if expected.is_complex() else torch.float64
-    got, want = actual.to(kind), expected.to(kind)
-    error = (got - want).abs().nan_to_num(nan=math.inf, posinf=math.inf)
-    error[~wrong] = 0
-    facts.append(f"largest absolute error {error.max():.3g} at {place(_argmax(error))}")
-    # relative to zero or to infinity, an error has no size
-    relative = torch.where((want == 0) | want.isinf(), 0, error / want.abs())
-    relative = relative.nan_to_num(nan=0, posinf=math.inf)
-    if relative.any():
-        facts.append(f"largest relative error {relative.max():.3g} at {place(_argmax(relative))}")
-    return Mismatch(headline, *facts)
-
-
-def _versus(expected: object, actual: object) -> str:
-    """Both values, with as many digits as it takes to tell them apart."""
-    values = [v.item() if isinstance(v, Tensor) else v for v in (expected, actual)]
-    want, got = map(show, values)
-    if want == got and all(type(value) is float for value in values):
-        want, got = map(repr, values)
-    return f"expected {want}, got {got}"
-
-
-def _argmax(values: Tensor) -> tuple[int, ...]:
-    index = numpy.unravel_index(int(values.argmax()), tuple(values.shape))
-    return tuple(int(i) for i in index)
+    raise difference(actual, expected, rtol, atol, tolerance, label)
 
 
 def _compare_arrays(
-    actual: object, expected: numpy.ndarray[Any, Any], tolerance: _Tolerance, label: str
+    actual: object, expected: numpy.ndarray[Any, Any], tolerance: Tolerance, label: str
 ) -> None:
     if type(actual) is not numpy.ndarray:
         raise Mismatch(f"{label} has the wrong type: expected a numpy array, got {named(actual)}")
@@ -208,7 +118,7 @@ def _compare_arrays(
 def _compare_mappings(
     actual: object,
     expected: Mapping[Any, Any],
-    tolerance: _Tolerance,
+    tolerance: Tolerance,
     label: str,
     *,
     exact: bool,
@@ -226,7 +136,7 @@ def _compare_mappings(
 
 
 def _compare_sequences(
-    actual: object, expected: Sequence[Any], tolerance: _Tolerance, label: str, *, exact: bool
+    actual: object, expected: Sequence[Any], tolerance: Tolerance, label: str, *, exact: bool
 ) -> None:
     # a list for a tuple is no mistake worth a rejection; an array or a tensor is another type
     if isinstance(actual, list):
@@ -258,7 +168,7 @@ def _compare_sets(actual: object, expected: Set[Any], label: str) -> None:
 
 
 def _compare_numbers(
-    actual: object, expected: Any, tolerance: _Tolerance, label: str, *, exact: bool
+    actual: object, expected: Any, tolerance: Tolerance, label: str, *, exact: bool
 ) -> None:
     whole = isinstance(expected, numbers.Integral)
     real = isinstance(expected, numbers.Real)
@@ -276,7 +186,7 @@ def _compare_numbers(
         rtol, atol = tolerance.of(dtype)
         close = torch.allclose(pair[0], pair[1], rtol=rtol, atol=atol, equal_nan=True)
     if not close:
-        raise Mismatch(f"{label} is wrong: {_versus(expected, actual)}")
+        raise Mismatch(f"{label} is wrong: {versus(expected, actual)}")
 
 
 def _compare_atoms(actual: object, expected: object, label: str) -> None:
@@ -289,48 +199,3 @@ def _compare_atoms(actual: object, expected: object, label: str) -> None:
         )
     if actual != expected:
         raise Mismatch(f"{label} is wrong: expected {show(expected)}, got {show(actual)}")
-
-
-def named(value: object) -> str:
-    """A value's type with its article, and what else tells it apart: "a list of 3"."""
-    if value is None:
-        return "None"
-    kind = type(value)
-    if kind is Tensor and isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}, {bare(value.dtype)}"
-    if has_type(value, list, tuple, dict, set):
-        assert isinstance(value, list | tuple | dict | set)
-        return f"a {kind.__name__} of {len(value)}"
-    name = kind.__name__
-    article = "an" if name[0].lower() in "aeiou" else "a"
-    if isinstance(value, Tensor):
-        return f"{article} {name}, a subclass of Tensor"
-    if has_type(value, int, float, bool, str, bytes):
-        return f"{article} {name}, {show(value)}"
-    return f"{article} {name}"
-
-
-def has_type(value: object, *kinds: type) -> bool:
-    """By identity: a class may claim to equal another."""
-    return any(type(value) is kind for kind in kinds)
-
-
-def bare(dtype: torch.dtype | torch.layout) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def place(index: tuple[int, ...]) -> str:
-    return "[" + ", ".join(map(str, index)) + "]"
-
-
-def show(value: object, limit: int = 200) -> str:
-    """A value in one short line."""
-    if isinstance(value, Tensor) and value.numel() == 1:
-        value = value.item()
-    try:
-        text = f"{value:.6g}" if type(value) is float else repr(value)
-    except BaseException as error:
-        # an attempt's own class; what is wrong with its __repr__ is not the point here
-        text = f"<{type(value).__name__}, whose __repr__ raises {type(error).__name__}>"
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 3] + "..."

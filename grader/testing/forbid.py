@@ -6,8 +6,8 @@ from typing import Any
 
 from torch.overrides import TorchFunctionMode
 
-from grader.testing.compare import Mismatch
 from grader.testing.modes import DispatchMode
+from grader.testing.words import Mismatch
 
 
 class Forbidden(Mismatch):

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from grader.testing.compare import Mismatch, assert_close
+from grader.testing.compare import assert_close
+from grader.testing.words import Mismatch
 
 
 @dataclass(frozen=True, slots=True)

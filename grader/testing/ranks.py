@@ -16,7 +16,7 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any, NoReturn
 
-from grader.testing.compare import Mismatch
+from grader.testing.words import Mismatch
 
 TIMEOUT = 5.0
 # an attempt that deadlocks once does so in most tests: the later ones wait less

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from grader.testing.compare import Mismatch, bare, show
+from grader.testing.words import Mismatch, bare, show
 
 # with counts this small, the chi-squared distribution takes what happens once in 1e7 for 1e-9
 THRESHOLD = 1e-9

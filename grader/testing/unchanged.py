@@ -6,7 +6,7 @@ from typing import Any
 import numpy
 from torch import Tensor
 
-from grader.testing.compare import Mismatch
+from grader.testing.words import Mismatch
 
 _ABSENT = object()
 

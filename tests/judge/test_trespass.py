@@ -92,9 +92,7 @@ def test_looks_at_hidden_files_fail_and_say_where(court):
         (f"import subprocess; subprocess.run(['cat', {T!r}])", TESTS),
     ],
 )
-def test_a_look_on_import_that_is_caught_still_fails_a_right_attempt(
-    court, line: str, words: str
-):
+def test_a_look_on_import_that_is_caught_still_fails_a_right_attempt(court, line: str, words: str):
     line = line.format(root=court.learner.root)
 
     verdict = court.judge(f"{court.right}\ntry: {line}\nexcept BaseException: pass\n")

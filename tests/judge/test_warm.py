@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+SOCKET = "from grader.judge import runtime; print(runtime.socket_path())"
 WAIT = "from grader.judge.warm import wait_for_judge; print(wait_for_judge())"
 
 
@@ -147,7 +148,7 @@ def test_a_judge_that_dies_in_a_check_costs_nothing_but_time(warm: Warm):
 def test_a_judge_that_hangs_up_is_busy(warm: Warm):
     """Whatever sits on the socket and speaks another language: the check is judged cold."""
     path = subprocess.run(
-        [sys.executable, "-P", "-c", "from grader.judge import runtime; print(runtime.socket_path())"],
+        [sys.executable, "-P", "-c", SOCKET],
         env=warm.learner.environment, capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     with socket.socket(socket.AF_UNIX) as listener:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from grader.testing import Mismatch, assert_close, assert_equal
-from grader.testing.compare import TOLERANCES
+from grader.testing.difference import TOLERANCES
 
 nan, inf = math.nan, math.inf
 Point = namedtuple("Point", "x y")

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 
 from grader.judge.child.restore import Modes
-from grader.testing.compare import PLAIN_TENSORS, Mismatch, bare, has_type, named, show
 from grader.testing.forbid import Forbidden, forbidden
+from grader.testing.modes import quiet
 from grader.testing.unchanged import Snapshot
+from grader.testing.words import PLAIN_TENSORS, Mismatch, bare, has_type, named, show
 
 # copying inputs and looking for replaced functions costs 100 us: samplers are called often
 CLOSELY_WATCHED = 20
@@ -90,7 +91,8 @@ class Boundary:
         self._calls += 1
         closely = self._calls <= CLOSELY_WATCHED
         self._last = function, args, kwargs
-        before = self._snapshot(function, args, kwargs) if closely else None
+        with quiet():
+            before = self._snapshot(function, args, kwargs) if closely else None
         modes = Modes()
         self._depth = 1
         try:
@@ -109,7 +111,8 @@ class Boundary:
             self.violation = Forbidden(seen[0])
             raise self.violation
         if before is not None:
-            before.check()
+            with quiet():
+                before.check()
         return self._checked(result)
 
     def _snapshot(

@@ -9,8 +9,8 @@ import pytest
 from grader.judge.child.attempt import Unfit
 from grader.judge.child.guard import Trespass
 from grader.judge.protocol import Failure
-from grader.testing.compare import Mismatch, show
 from grader.testing.ranks import RankError
+from grader.testing.words import Mismatch, show
 
 SHOWN = 6
 Frames = list[tuple[str, int, str]]
@@ -34,6 +34,9 @@ class Explainer:
         frames = _frames(error.__traceback__)
         if isinstance(error, RankError):
             mine = self._mine(error.frames)
+            unbegun = error.headline.startswith("NotImplementedError")
+            if unbegun and error.frames[-1][0] == self._attempt:
+                return Failure("not implemented yet", trace=mine[-1:], unimplemented=True)
             headline = f"in rank {error.rank}: {error.headline}"
             return Failure(headline, error.facts, _inputs(inputs), mine)
         mine = self._mine(frames)

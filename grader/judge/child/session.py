@@ -5,8 +5,6 @@ import os
 import sys
 import time
 import traceback
-import types
-from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
@@ -16,11 +14,11 @@ import torch
 from grader.judge.child.attempt import Unfit, fit, load_module, wrap
 from grader.judge.child.boundary import Boundary, Ended
 from grader.judge.child.explain import Explainer
+from grader.judge.child.fixtures import Fixtures
 from grader.judge.child.guard import SealedGuard
 from grader.judge.child.printing import Printing
 from grader.judge.child.report import Reporter
 from grader.judge.child.restore import Modes, Namespaces, Surroundings
-from grader.judge.child.start import on_gpu
 from grader.judge.protocol import Failure, Task
 
 # pytest plugins that a judge has no use for, and that cost time
@@ -38,8 +36,9 @@ def run_session(task: Task, reports: int) -> None:
     os.environ.pop("PYTEST_ADDOPTS", None)
     arguments = [task.tests, "--import-mode=importlib", "-c", os.devnull, "--rootdir", task.folder]
     arguments += [word for name in UNUSED for word in ("-p", f"no:{name}")]
-    session = Session(task, reporter)
-    code = pytest.main(arguments, plugins=[session])
+    fixtures = Fixtures(task)
+    session = Session(task, reporter, fixtures)
+    code = pytest.main(arguments, plugins=[session, fixtures])
     if not session.collected:
         words = f"the hidden tests or the solution do not load (pytest's exit code {int(code)})"
         reporter.broken(Failure(words, tuple(session.collect_errors)))
@@ -50,13 +49,10 @@ def run_session(task: Task, reports: int) -> None:
 class Session:
     """A pytest plugin: the order of events in one check."""
 
-    def __init__(self, task: Task, reporter: Reporter) -> None:
-        self._task, self._reporter = task, reporter
-        self._device = torch.device("cuda" if on_gpu(task) else "cpu")
+    def __init__(self, task: Task, reporter: Reporter, fixtures: Fixtures) -> None:
+        self._task, self._reporter, self._fixtures = task, reporter, fixtures
         self._explainer = Explainer(task.attempt, task.source)
         self._printing = Printing(task.mark)
-        self._attempt: types.ModuleType | None = None
-        self._reference: types.ModuleType | None = None
         self._failure: Failure | None = None
         self._outcome: str | None = None
         self.collected = False
@@ -78,17 +74,18 @@ class Session:
         if not session.items or self.collect_errors:
             return True
         try:
-            self._reference = load_module("reference", self._task.solution)
+            reference = load_module("reference", self._task.solution)
         except BaseException as error:
             self.collect_errors = [f"{self._task.solution}: {type(error).__name__}: {error}"]
             return True
         self.collected = True
         del sys.modules["reference"]
+        self._fixtures.loaded["reference"] = reference
         self._hide_sources()
         tests = {item.module for item in session.items if isinstance(item, pytest.Function)}
         self._reporter.collected([item.name for item in session.items], self._place())
         self._surroundings = Surroundings()
-        self._namespaces = Namespaces([*tests, self._reference])
+        self._namespaces = Namespaces([*tests, reference])
         self._boundary = Boundary(self._task.forbids, self._task.mutates, self._namespaces.restore)
         self._guard = SealedGuard(
             self._task, lambda failure: self._reporter.problem("failed", failure)
@@ -118,8 +115,9 @@ class Session:
         linecache.cache.update((path, (0, None, [], path)) for path in hidden)
 
     def _place(self) -> str:
-        interpreted = "triton" in self._task.requires and self._device.type == "cpu"
-        return "cpu, interpreted" if interpreted else self._device.type
+        kind = self._fixtures.device_type
+        interpreted = "triton" in self._task.requires and kind == "cpu"
+        return "cpu, interpreted" if interpreted else kind
 
     def _load(self) -> bool:
         """Import the attempt; whether there is something to judge."""
@@ -130,7 +128,7 @@ class Session:
             module = load_module("attempt", self._task.attempt, self._task.source)
             self._namespaces.restore_all()
             fit(module, stub)
-            self._attempt = wrap(module, stub, self._boundary)
+            self._fixtures.loaded["attempt"] = wrap(module, stub, self._boundary)
             return True
         except (SystemExit, KeyboardInterrupt) as error:
             self._namespaces.restore_all()
@@ -156,7 +154,7 @@ class Session:
 
     def _run(self, number: int, item: pytest.Item) -> None:
         self._namespaces.restore_all()
-        self._surroundings.restore(self._seed(item))
+        self._surroundings.restore(self._fixtures.seed_of(item.name))
         self._boundary.new_test()
         self._explainer.new_test()
         self._printing.new_test(number)
@@ -240,35 +238,6 @@ class Session:
     @pytest.hookimpl
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
         self._explainer.compared(op, left, right)
-
-    def _seed(self, item: pytest.Item) -> int:
-        """Each test's own seed, the same whatever ran before it."""
-        text = f"{self._task.seed}/{item.name}".encode()
-        return int.from_bytes(blake2b(text, digest_size=4).digest(), "big") >> 1
-
-    # fixtures
-
-    @pytest.fixture
-    def attempt(self) -> types.ModuleType:
-        """The learner's module."""
-        assert self._attempt is not None
-        return self._attempt
-
-    @pytest.fixture
-    def reference(self) -> types.ModuleType:
-        """The solution's module."""
-        assert self._reference is not None
-        return self._reference
-
-    @pytest.fixture
-    def device(self) -> torch.device:
-        """Where tensors go."""
-        return self._device
-
-    @pytest.fixture
-    def seed(self, request: pytest.FixtureRequest) -> int:
-        """This test's own seed."""
-        return self._seed(request.node)
 
 
 def _raised_in(error: BaseException, path: str) -> bool:

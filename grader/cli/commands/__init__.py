@@ -1,0 +1,1 @@
+"""What each command takes and says it does. The work lies in actions and checking."""

@@ -1,0 +1,116 @@
+"""Commands that judge."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grader.cli.commands.options import Json, MaybeName, open_desk, print_json
+from grader.errors import KataError
+
+if TYPE_CHECKING:
+    from grader.cli.actions import Desk
+    from grader.content.catalog import Kata
+
+
+def check(
+    name: MaybeName = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Judge this file.", metavar="PATH")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Draw the same inputs again.", min=0)
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", help="auto, cpu or cuda; for Triton katas.")
+    ] = "auto",
+    all_: Annotated[bool, typer.Option("--all", help="Judge every attempt you have.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", help="Seconds for one test.", min=0.1)
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Every failure in full.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge your attempt: what holds, what does not, and what differs where.
+
+    Example: kata check gqa --seed 7
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise KataError(f"no device {device!r}; there are auto, cpu and cuda")
+    if all_ and (name or file):
+        raise KataError("--all judges every attempt: leave out the name and --file")
+    from grader.cli.checking import started_katas
+
+    desk = open_desk()
+    katas = started_katas(desk) if all_ else [desk.kata(name)]
+    code = _check(
+        desk, katas, as_json=as_json, verbose=verbose, sweep=all_,
+        file=file, seed=seed, device=device, timeout=timeout,
+    )  # fmt: skip
+    raise typer.Exit(code)
+
+
+def _check(
+    desk: "Desk", katas: "list[Kata]", *, as_json: bool, verbose: bool, sweep: bool, **options: Any
+) -> int:
+    from grader.cli.checking import check as judge_one
+
+    checked = []
+    try:
+        if as_json:
+            checked = [judge_one(desk, kata, sweep=sweep, **options) for kata in katas]
+        else:
+            from grader.cli.render.live import judging
+
+            for kata in katas:
+                with judging(kata) as listener:
+                    one = judge_one(desk, kata, sweep=sweep, listener=listener, **options)
+                checked.append(one)
+    except KeyboardInterrupt:
+        print("interrupted: this check was not recorded, your file is untouched", file=sys.stderr)
+        return 130
+    if as_json:
+        data = [one.result.to_data() for one in checked]
+        print_json(data if sweep else data[0])
+    else:
+        from grader.cli.render.check import show_check
+        from grader.cli.render.console import console
+        from grader.cli.render.listing import show_sweep
+
+        if sweep:
+            show_sweep(console(), checked)
+        else:
+            show_check(console(), checked[0], verbose=verbose)
+    good = ("passed", "skipped") if sweep else ("passed",)
+    return 0 if all(one.result.verdict in good for one in checked) else 1
+
+
+def watch(name: MaybeName = None) -> None:
+    """Judge on every save, with the clock and a key for each command.
+
+    Example: kata watch gqa
+    """
+    if not sys.stdout.isatty():
+        raise KataError("kata watch needs a terminal; kata check judges once")
+    from grader.cli.watch.app import WatchApp
+
+    desk = open_desk()
+    WatchApp(desk, desk.kata(name)).run()
+
+
+def judge(
+    what: Annotated[str, typer.Argument(metavar="status|stop", help="What to do.")] = "status",
+) -> None:
+    """Look at the warm judge, or stop it; the next check starts another.
+
+    Example: kata judge stop
+    """
+    if what not in ("status", "stop"):
+        raise KataError(f"kata judge {what}: there are status and stop")
+    from grader.cli.doctor import warm_judge
+
+    finding = warm_judge(stop=what == "stop")
+    print(finding.found)

@@ -1,0 +1,190 @@
+"""Commands of the daily loop, but for judging."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from grader.cli.commands.options import (
+    Json,
+    MaybeName,
+    Name,
+    complete_track,
+    edit_file,
+    open_desk,
+    print_json,
+)
+from grader.errors import KataError
+
+
+def list_(
+    track: Annotated[
+        str | None,
+        typer.Argument(metavar="[TRACK]", help="One track.", autocompletion=complete_track),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show tracks and katas, and which you have solved.
+
+    Example: kata list attention
+    """
+    from grader.cli.actions import lines
+
+    desk = open_desk()
+    found = lines(desk, track)
+    if as_json:
+        print_json([line.to_data() for line in found])
+        return
+    from grader.cli.render.console import console
+    from grader.cli.render.listing import show_list
+
+    show_list(console(), desk.catalog.tracks, found)
+
+
+def start(
+    name: Name,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Keep the old file in the history and start over.")
+    ] = False,
+    edit: Annotated[bool, typer.Option("--edit", help="Open the file in $EDITOR.")] = False,
+) -> None:
+    """Start or resume a kata: copies its stub, starts the clock, shows the spec.
+
+    Example: kata start mla --edit
+    """
+    from grader.cli.actions import start as begin
+
+    desk = open_desk()
+    started = begin(desk, desk.kata(name), fresh=fresh)
+    from grader.cli.render.console import console
+    from grader.cli.render.spec import show_start
+
+    show_start(console(), started)
+    if edit:
+        edit_file(started.path)
+
+
+def hint(name: MaybeName = None) -> None:
+    """Show the next hint; there are three.
+
+    Example: kata hint
+    """
+    from grader.cli import actions
+
+    desk = open_desk()
+    found = actions.hint(desk, desk.kata(name))
+    from grader.cli.render.console import console
+    from grader.cli.render.spec import show_hint
+
+    show_hint(console(), found)
+
+
+def spec(name: MaybeName = None) -> None:
+    """Show the spec again.
+
+    Example: kata spec gqa
+    """
+    from grader.cli.render import spec as view
+    from grader.cli.render.console import console
+
+    console().print(view.spec(open_desk().kata(name)))
+
+
+def solution(
+    name: MaybeName = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Show the solution, and answers to follow-up questions. Before a pass it is giving up.
+
+    Example: kata solution gqa
+    """
+    from grader.cli import actions
+
+    desk = open_desk()
+    kata = desk.kata(name)
+    if actions.gives_up(desk, kata) and not yes:
+        if not sys.stdin.isatty():
+            raise KataError(f"{kata.slug} is not solved; --yes shows the solution and gives it up")
+        # typer.confirm makes no difference between no and Ctrl-C
+        if not _confirmed(f"{kata.slug} is not solved. Give it up and see the solution?"):
+            raise typer.Exit(1)
+    found = actions.solution(desk, kata)
+    from grader.cli.render.console import console
+    from grader.cli.render.spec import show_solution
+
+    show_solution(console(), found)
+
+
+def reset(name: MaybeName = None) -> None:
+    """Start over from the stub; your file goes to the history.
+
+    Example: kata reset gqa
+    """
+    from grader.cli import actions
+
+    desk = open_desk()
+    done = actions.reset(desk, desk.kata(name))
+    from grader.cli.render.console import console
+    from grader.cli.render.spec import show_reset
+
+    show_reset(console(), done)
+
+
+def next_(
+    edit: Annotated[bool, typer.Option("--edit", help="Open the file in $EDITOR.")] = False,
+) -> None:
+    """Start the next kata that you have not solved.
+
+    Example: kata next
+    """
+    from grader.cli import actions
+
+    desk = open_desk()
+    state = desk.state()
+    current = desk.kata(None) if state.current else None
+    following = actions.next_kata(desk, state, current)
+    if following is None:
+        print("Every kata is solved. kata dashboard shows your times; --fresh starts one over.")
+        return
+    start(following.id, fresh=False, edit=edit)
+
+
+def pause(name: MaybeName = None) -> None:
+    """Stop the clock; kata start or kata check lets it run again.
+
+    Example: kata pause
+    """
+    from grader.cli import actions
+
+    desk = open_desk()
+    done = actions.pause(desk, desk.kata(name))
+    from grader.cli.render.console import console
+    from grader.cli.render.spec import show_pause
+
+    show_pause(console(), done)
+
+
+def dashboard(as_json: Json = False) -> None:
+    """Show how far you are: tracks, streak, times, what comes next.
+
+    Example: kata dashboard
+    """
+    from grader.cli.overview import overview
+
+    desk = open_desk()
+    found = overview(desk)
+    if as_json:
+        print_json(found.to_data())
+        return
+    from grader.cli.render.console import console
+    from grader.cli.render.dashboard import show_dashboard
+
+    show_dashboard(console(), found)
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
