@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import textwrap
 import time
 from collections.abc import Iterator
@@ -51,9 +52,7 @@ class Court:
 
     def look_behind(self) -> None:
         assert self._left() == []
-        # the judge that waits for the next check has its socket there
-        own = self.scratch / f"kata-{os.getuid()}"
-        assert [path for path in self.scratch.glob("kata-*") if path != own] == []
+        assert folders(self.scratch) == []
         recorded = [e["verdict"] for e in self.learner.events() if e["kind"] == "checked"]
         assert recorded == self.verdicts
 
@@ -116,6 +115,12 @@ class Court:
         )
 
 
+def folders(scratch: Path) -> list[Path]:
+    """Those of checks; the judge that waits for the next check has its socket in another."""
+    own = scratch / f"kata-{os.getuid()}"
+    return [path for path in scratch.glob("kata-*") if path != own]
+
+
 @pytest.fixture(scope="session")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where checks have their folders."""
@@ -125,6 +130,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def bench(learner: Any, scratch: Path) -> Court:
     """A court without more ado, for tests that look at what happens after a check themselves."""
+    # one test's leftovers are not another's
+    for folder in folders(scratch):
+        shutil.rmtree(folder)
     return Court(learner, scratch)
 
 

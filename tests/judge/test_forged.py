@@ -156,7 +156,8 @@ def test_a_huge_message_is_cut_and_the_check_goes_on(court):
             "assert False, 'y' * 20_000_000",
             "raise type('E' * 100_000, (Exception,), {})('z')",
             "return 'text' * 10_000_000",
-            "def f(n): raise ValueError(n)\nf.__code__ = f.__code__.replace(co_name='n' * 10**6)\nf(1)",
+            "f.__code__ = f.__code__.replace(co_name='n' * 10**6)\nf(1)",
+            top="def f(n): raise ValueError(n)",
         )
     )
 
