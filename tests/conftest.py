@@ -6,9 +6,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -169,11 +170,30 @@ def _still_there() -> Callable[..., list[int]]:
     return still_there
 
 
+@pytest.fixture(scope="session", autouse=True)
+def runtime() -> Iterator[Path]:
+    """Where warm judges have their sockets: here, not where the person's own is."""
+    # a socket's path is short
+    with tempfile.TemporaryDirectory(prefix="kata-r-") as folder, pytest.MonkeyPatch.context() as m:
+        m.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if "grader.judge.server" in process.cmdline() and folder in process.cmdline()[-1]:
+                    process.kill()
+
+
 @pytest.fixture
-def learner(tmp_path: Path) -> Learner:
-    """Someone with an empty folder."""
+def alone(tmp_path: Path) -> Learner:
+    """Someone with an empty folder, whose checks start afresh."""
     (tmp_path / "practice").mkdir()
-    return Learner(tmp_path)
+    return Learner(tmp_path, {"KATA_COLD": "1"})
+
+
+@pytest.fixture
+def learner(alone: Learner) -> Learner:
+    """Someone with an empty folder; in tests of the judge once cold, once warm."""
+    return alone
 
 
 # the least that a kata can be; what a test wants to be otherwise it replaces in these texts
@@ -314,8 +334,7 @@ class Project:
         """Someone who works with this copy."""
         (folder / "practice").mkdir(parents=True, exist_ok=True)
         # a warm judge of this copy is of no use for long
-        warm = {"KATA_WARM": "1", "KATA_JUDGE_IDLE": "20"}
-        return Learner(folder, {"PYTHONPATH": str(self.root), **warm})
+        return Learner(folder, {"PYTHONPATH": str(self.root), "KATA_JUDGE_IDLE": "20"})
 
 
 def line(slug: str, **fields: Any) -> str:

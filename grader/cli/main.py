@@ -2,7 +2,9 @@
 
 import io
 import os
+import signal
 import sys
+from types import FrameType
 from typing import NoReturn
 
 from grader.errors import KataError
@@ -15,6 +17,10 @@ def main() -> NoReturn:
         # a sign that the encoding lacks is no reason to fail
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        # whoever closes the terminal leaves no check behind; nohup's wish is kept
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _leave)
     try:
         from grader.cli.app import app
 
@@ -36,6 +42,10 @@ def main() -> NoReturn:
         _say("Your attempts and your progress are untouched. KATA_DEBUG=1 shows the traceback.")
         sys.exit(INTERNAL)
     sys.exit(0)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _say(words: str) -> None:

@@ -49,17 +49,22 @@ class Pool:
     ) -> None:
         """Launch a child for the task."""
         base = tempfile.mkdtemp(prefix="kata-")
-        folder = Path(base, "work")
-        folder.mkdir()
-        task = replace(task, folder=str(folder))
-        child = launch(task)
+        try:
+            folder = Path(base, "work")
+            folder.mkdir()
+            task = replace(task, folder=str(folder))
+            child = launch(task)
 
-        from grader.judge import processes
-        from grader.judge.supervisor import Supervision
+            from grader.judge import processes
+            from grader.judge.supervisor import Supervision
 
-        processes.adopt_orphans()
-        watch = Supervision(task, child, lambda: frozenset(self._running), listener)
-        self._running[child.pid] = watch
+            processes.adopt_orphans()
+            watch = Supervision(task, child, lambda: frozenset(self._running), listener)
+            self._running[child.pid] = watch
+        except BaseException:
+            # interrupted before anybody watched it: the child ends with this process
+            shutil.rmtree(base, ignore_errors=True)
+            raise
         for pipe in watch.pipes:
             self._selector.register(pipe, selectors.EVENT_READ, watch)
 

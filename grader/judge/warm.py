@@ -165,6 +165,12 @@ def _receive(
     return None
 
 
+def ensure_judge() -> None:
+    """Start a judge if none answers; waits for nothing."""
+    if runtime.supported() and ask("status") is None:
+        start_judge()
+
+
 def wait_for_judge(seconds: float = 60.0) -> bool:
     """Start a judge if there is none, and wait until it answers; whether it does."""
     if not runtime.supported():

@@ -59,8 +59,8 @@ def paged_attention(
         knows no bfloat16 and no triton.autotune over several configurations.
 
     Not allowed:
-        Attention or its parts in torch: scaled_dot_product_attention, matmul and
-        its kin, einsum, softmax, logsumexp, sum, cumsum, mean, index_select, gather.
+        Attention or its parts in torch: scaled_dot_product_attention, matmul, dot,
+        einsum and the like, softmax, logsumexp, sum, mean, index_select, gather.
         Changing an input in place.
 
     Source:

@@ -3,9 +3,11 @@
 import os
 import secrets
 import shutil
+import subprocess
+import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +53,14 @@ class Court:
         return str(done.stdout)
 
     def look_behind(self) -> None:
-        assert self._left() == []
-        assert folders(self.scratch) == []
+        # a warm judge clears away behind a command that was interrupted
+        self.no_process_left()
+        assert gone(lambda: folders(self.scratch)) == []
         recorded = [e["verdict"] for e in self.learner.events() if e["kind"] == "checked"]
         assert recorded == self.verdicts
+
+    def no_process_left(self) -> None:
+        assert gone(lambda: list(self._processes())) == []
 
     def still_right(self) -> None:
         """The next check is judged as if nothing had been."""
@@ -62,14 +68,8 @@ class Court:
         assert verdict.verdict == "passed", verdict.said
         assert set(verdict.outcomes.values()) == {"passed"}
 
-    def _left(self, seconds: float = 10) -> list[str]:
-        """Command lines of processes that a check has left behind."""
-        deadline = time.monotonic() + seconds
-        while (left := list(self._processes())) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return left
-
     def _processes(self) -> Iterator[str]:
+        """Command lines of processes that a check has left behind."""
         for process in psutil.process_iter():
             try:
                 command = process.cmdline()
@@ -115,6 +115,14 @@ class Court:
         )
 
 
+def gone(left: Callable[[], list[Any]], seconds: float = 20) -> list[Any]:
+    """What is still left after so long, if anything."""
+    deadline = time.monotonic() + seconds
+    while (found := left()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
 def folders(scratch: Path) -> list[Path]:
     """Those of checks; the judge that waits for the next check has its socket in another."""
     own = scratch / f"kata-{os.getuid()}"
@@ -125,6 +133,29 @@ def folders(scratch: Path) -> list[Path]:
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where checks have their folders."""
     return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture(params=["cold", "warm"])
+def learner(alone: Any, request: pytest.FixtureRequest, scratch: Path) -> Iterator[Any]:
+    """Every test of the judge runs over both of its paths."""
+    if request.param == "cold":
+        yield alone
+        return
+    del alone.env["KATA_COLD"]
+    # it is part of the judge's environment: set before the judge starts
+    alone.env["TMPDIR"] = str(scratch)
+    before = _warm_checks(alone)
+    yield alone
+    if any(e["kind"] == "checked" and e["total"] for e in alone.events()):
+        assert _warm_checks(alone) > before, "no check of this test was judged warm"
+
+
+def _warm_checks(learner: Any) -> int:
+    """How many checks the warm judge has had; one is started if there is none."""
+    wait = "from grader.judge.warm import wait_for_judge; assert wait_for_judge()"
+    subprocess.run([sys.executable, "-P", "-c", wait], env=learner.environment, check=True)
+    status = learner.run("judge", "status").stdout
+    return int(status.split(" checks")[0].rsplit(" ", 1)[1])
 
 
 @pytest.fixture

@@ -104,15 +104,13 @@ def test_closing_every_descriptor_is_a_failure_that_names_the_test(court):
 
 def test_ending_with_a_forged_end_is_a_failure(court):
     body = """
-    import os
-    for fd in range(3, 256):
-        try: os.write(fd, b'\\n{"type": "ended", "cpu": 0.1}\\n')
-        except OSError: pass
-    os._exit(0)
-    """
-    for source in (court.before(body), f"{court.right}\n{body.replace('    ', '', 1)}"):
-        lines = [line[4:] if line[:4] == "    " else line for line in source.splitlines()]
-        source = source if "def grouped_query_attention(q, k, v, *" in source else "\n".join(lines)
+import os
+for fd in range(3, 256):
+    try: os.write(fd, b'\\n{"type": "ended", "cpu": 0.1}\\n')
+    except OSError: pass
+os._exit(0)
+"""
+    for source in (court.before(body), f"{court.right}\n{body}"):
         verdict = court.judge(source)
         assert verdict.verdict == "failed"
         assert "your code ended the process" in verdict.data["message"]

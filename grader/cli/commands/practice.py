@@ -60,6 +60,10 @@ def start(
     from grader.cli.render.spec import show_start
 
     show_start(console(), started)
+    # loads torch while the person reads
+    from grader.judge.warm import ensure_judge
+
+    ensure_judge()
     if edit:
         edit_file(started.path)
 

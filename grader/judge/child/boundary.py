@@ -18,7 +18,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from grader.judge.child.restore import Modes
+from grader.judge.child.surroundings import Modes
 from grader.testing.forbid import Forbidden, forbidden
 from grader.testing.modes import quiet
 from grader.testing.unchanged import Snapshot

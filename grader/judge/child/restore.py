@@ -2,19 +2,14 @@
 
 import builtins
 import functools
-import os
-import random
-import signal
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from operator import attrgetter, is_
 from sys import setprofile as set_profile
 from sys import settrace as set_trace
 from typing import Any, NamedTuple
 
-import numpy
 import torch
 
 from grader.judge.child.sealed import sealed
@@ -64,19 +59,31 @@ class Namespaces:
         ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == "grader"]
         ours += extra
         known = [sys.modules[name] for name in MODULES if name in sys.modules]
+        # looking at thousands of names costs milliseconds, and this is done for each call
+        used = _used(ours)
         # an assert that fails goes through pytest's hooks
         hooks = [m for name, m in sys.modules.items() if name.startswith("pluggy.")]
         asserted = [*hooks, *(m for m in known if m.__name__.startswith("_pytest."))]
         runner = [sys.modules[name] for name in RUNNER if name in sys.modules]
         compared = [
-            *(_module(module) for module in (*known, *hooks)),
-            *(_module(module, BUILTINS) for module in ours),
-            *(_class(cls, frozenset(dir(cls))) for cls in CLASSES),
+            *(_module(module, only=used) for module in (*known, *hooks)),
+            *(_module(module, hidden=BUILTINS) for module in ours),
+            *(_class(cls, hidden=frozenset(dir(cls)), only=used) for cls in CLASSES),
             *map(_class, {*_own_classes(ours), *_own_classes(asserted)}),
         ]
         others = [*map(_module, runner), *map(_class, set(_own_classes(runner)))]
         self.restore = _restoring(compared)
         self.restore_all = _restoring([*compared, *others])
+
+
+class Untouched:
+    """For an attempt that cannot replace anything."""
+
+    def restore(self) -> None:
+        pass
+
+    def restore_all(self) -> None:
+        pass
 
 
 class Space(NamedTuple):
@@ -97,19 +104,52 @@ class Space(NamedTuple):
     hidden: frozenset[str]
 
 
-def _module(module: types.ModuleType, hidden: frozenset[str] = frozenset()) -> Space:
+def _module(
+    module: types.ModuleType,
+    *,
+    hidden: frozenset[str] = frozenset(),
+    only: frozenset[str] | None = None,
+) -> Space:
     space = vars(module)
-    kept = {name: value for name, value in space.items() if _matters(name, value)}
+    kept = {
+        name: value
+        for name, value in space.items()
+        if (only is None or name in only) and _matters(name, value)
+    }
     put, remove = space.__setitem__, space.__delitem__
     return Space(space, put, remove, list(kept), list(kept.values()), hidden.difference(space))
 
 
-def _class(cls: type, hidden: frozenset[str] = frozenset()) -> Space:
+def _class(
+    cls: type, *, hidden: frozenset[str] = frozenset(), only: frozenset[str] | None = None
+) -> Space:
     space = vars(cls)
-    kept = {name: value for name, value in space.items() if isinstance(value, METHODS)}
+    kept = {
+        name: value
+        for name, value in space.items()
+        # operators go by other names in code
+        if (only is None or name in only or name[:2] == "__") and isinstance(value, METHODS)
+    }
     put = functools.partial(type.__setattr__, cls)
     remove = functools.partial(type.__delattr__, cls)
     return Space(space, put, remove, list(kept), list(kept.values()), hidden.difference(space))
+
+
+def _used(modules: Iterable[types.ModuleType]) -> frozenset[str]:
+    """Every name that the code of these modules asks some other module or object for."""
+    found: set[str] = set()
+    waiting: list[Any] = []
+    for module in modules:
+        for value in vars(module).values():
+            parts = list(vars(value).values()) if isinstance(value, type) else [value]
+            parts = [getattr(part, "__wrapped__", part) for part in parts]
+            waiting += [code for part in parts if (code := getattr(part, "__code__", None))]
+            found.update(name for name in vars(module) if name[:1] != "_")
+    while waiting:
+        code = waiting.pop()
+        found.update(code.co_names)
+        waiting += [part for part in code.co_consts if isinstance(part, types.CodeType)]
+    return frozenset(found)
 
 
 def _own_classes(modules: Iterable[types.ModuleType]) -> Iterator[type]:
@@ -158,84 +198,3 @@ def _matters(name: str, value: object) -> bool:
         return False
     # a constant may be a limit or a tolerance
     return callable(value) or type(value) is types.ModuleType or name.isupper()
-
-
-class Surroundings:
-    """State of the process that one test must not hand to the next."""
-
-    def __init__(self) -> None:
-        self._environment = dict(os.environ)
-        self._folder = os.getcwd()
-        self._path = list(sys.path)
-        self._recursion = sys.getrecursionlimit()
-        self._dtype = torch.get_default_dtype()
-        self._threads = torch.get_num_threads()
-        self._precision = torch.get_float32_matmul_precision()
-        self._streams = sys.stdout, sys.stderr
-        # bound now, for an attempt may replace them
-        self._seeds: list[Callable[[int], Any]] = [
-            torch.default_generator.manual_seed,
-            numpy.random.seed,
-            random.seed,
-        ]
-        self._set_dtype = torch.set_default_dtype
-        self._set_threads = torch.set_num_threads
-        self._set_precision = torch.set_float32_matmul_precision
-        self._set_grad = torch._C._set_grad_enabled
-        self._set_deterministic = torch._C._set_deterministic_algorithms
-        self._set_autocast, self._set_flush = torch.set_autocast_enabled, torch.set_flush_denormal
-        self._set_numpy_errors, self._numpy_errors = numpy.seterr, numpy.geterr()
-        self._chdir, self._makedirs, self._interval = os.chdir, os.makedirs, signal.setitimer
-        self._signals = {
-            number: signal.getsignal(number)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGXCPU)
-        }
-
-    def restore(self, seed: int) -> None:
-        if dict(os.environ) != self._environment:
-            os.environ.clear()
-            os.environ.update(self._environment)
-        with suppress(OSError):
-            # an attempt may have removed it
-            self._makedirs(self._folder, exist_ok=True)
-            self._chdir(self._folder)
-        sys.path[:] = self._path
-        sys.setrecursionlimit(self._recursion)
-        sys.stdout, sys.stderr = self._streams
-        self._interval(signal.ITIMER_REAL, 0)
-        for number, handler in self._signals.items():
-            signal.signal(number, handler)
-        self._set_dtype(self._dtype)
-        if torch.get_num_threads() != self._threads:
-            self._set_threads(self._threads)
-        self._set_precision(self._precision)
-        self._set_grad(True)
-        self._set_deterministic(False, warn_only=False)
-        self._set_flush(False)
-        for device in ("cpu", "cuda"):
-            self._set_autocast(device, False)
-        self._set_numpy_errors(**self._numpy_errors)
-        for reseed in self._seeds:
-            reseed(seed)
-        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            torch.cuda.manual_seed_all(seed)
-
-
-class Modes:
-    """The torch function and dispatch modes that were active before a call."""
-
-    __slots__ = ("_dispatch", "_function")
-
-    def __init__(self) -> None:
-        self._function = torch._C._len_torch_function_stack()
-        self._dispatch = torch._C._len_torch_dispatch_stack()
-
-    def restore(self) -> None:
-        """Take off those that the call left behind, which could lie in a comparison."""
-        if getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) is not None:
-            # a mode as well, which puts itself below all others
-            torch.set_default_device(None)
-        while torch._C._len_torch_function_stack() > self._function:
-            torch._C._pop_torch_function_stack()
-        while torch._C._len_torch_dispatch_stack() > self._dispatch:
-            torch._C._pop_torch_dispatch_stack(None)

@@ -18,7 +18,9 @@ from grader.judge.child.fixtures import Fixtures
 from grader.judge.child.guard import SealedGuard
 from grader.judge.child.printing import Printing
 from grader.judge.child.report import Reporter
-from grader.judge.child.restore import Modes, Namespaces, Surroundings
+from grader.judge.child.restore import Namespaces, Untouched
+from grader.judge.child.surroundings import Modes, Surroundings
+from grader.judge.child.suspicion import could_replace
 from grader.judge.protocol import Failure, Task
 
 # pytest plugins that a judge has no use for, and that cost time
@@ -85,7 +87,8 @@ class Session:
         tests = {item.module for item in session.items if isinstance(item, pytest.Function)}
         self._reporter.collected([item.name for item in session.items], self._place())
         self._surroundings = Surroundings()
-        self._namespaces = Namespaces([*tests, reference])
+        watched = could_replace(self._task.source)
+        self._namespaces = Namespaces([*tests, reference]) if watched else Untouched()
         self._boundary = Boundary(self._task.forbids, self._task.mutates, self._namespaces.restore)
         self._guard = SealedGuard(
             self._task, lambda failure: self._reporter.problem("failed", failure)
@@ -153,7 +156,6 @@ class Session:
     # one test
 
     def _run(self, number: int, item: pytest.Item) -> None:
-        self._namespaces.restore_all()
         self._surroundings.restore(self._fixtures.seed_of(item.name))
         self._boundary.new_test()
         self._explainer.new_test()
@@ -171,7 +173,7 @@ class Session:
             self._fail(error)
             item.session._setupstate.teardown_exact(None)
         seconds = time.perf_counter() - began
-        self._namespaces.restore()
+        self._namespaces.restore_all()
         self._printing.flush()
         if self._boundary.violation is not None and self._outcome != "failed":
             # the attempt caught what was raised at it
