@@ -1,7 +1,8 @@
 """A lock between processes, for what SQLite's own locks do not cover."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -20,14 +21,19 @@ def try_lock(path: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file; the system lets go of it if the process dies."""
-    with path.open("a") as file:
-        try:
-            import fcntl
-        except ImportError:
-            # Windows, where a file that is open elsewhere cannot be renamed anyway
-            yield
-            return
-        fcntl.flock(file, fcntl.LOCK_EX)
+def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold a file or a folder, alone or with others; the system lets go if the process dies."""
+    try:
+        import fcntl
+    except ImportError:
+        # Windows, where a file that is open elsewhere cannot be renamed anyway
         yield
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        # some network file systems have no locks
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from grader.errors import KataError
+from grader.locking import locked
 from grader.progress.practice import in_words
 
 SCHEMA = 1
@@ -115,23 +116,33 @@ class Store:
         try:
             with self._transaction() as connection:
                 return action(connection)
-        except sqlite3.OperationalError as error:
-            if not any(words in str(error) for words in FOREIGN):
-                raise KataError(
-                    f"{self.path}: {error}; nothing was lost. Make it a file in a folder that "
-                    "is writable, or set KATA_PRACTICE to another folder",
-                    code=3,
-                ) from None
-        except UNREADABLE:
-            pass
+        except UNREADABLE as error:
+            if not _of_its_content(error):
+                raise self._trouble(error) from None
         self._set_aside()
-        with self._transaction() as connection:
-            return action(connection)
+        try:
+            with self._transaction() as connection:
+                return action(connection)
+        except UNREADABLE as error:
+            raise self._trouble(error) from None
+
+    def _trouble(self, error: Exception) -> KataError:
+        return KataError(
+            f"{self.path}: {error}; nothing was lost. Make it a file in a folder that is "
+            "writable, or set KATA_PRACTICE to another folder",
+            code=3,
+        )
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with in_words():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+        # nobody renames a file that is open: SQLite would take the next one's journal for its own
+        with locked(self.path.parent, shared=True), self._connection() as db:
+            yield db
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as db:
             db.execute("pragma synchronous = full")
             # immediate: to wait here for another writer, never to fail halfway
@@ -159,9 +170,7 @@ class Store:
 
     def _set_aside(self) -> None:
         """Rename a file that SQLite cannot read, so that practice goes on."""
-        from grader.locking import locked
-
-        with locked(self.path.with_suffix(".lock")):
+        with locked(self.path.parent):
             if self._readable():
                 # another process was here first
                 return
@@ -170,7 +179,6 @@ class Store:
             # a rename would replace one that was kept in the same second
             free = (self.path.with_name(name) for name in names)
             kept = next(path for path in free if not path.exists())
-            # the journal first: once the file is gone, one that is there is another process's
             with suppress(FileNotFoundError):
                 journal = self.path.with_name(self.path.name + "-journal")
                 journal.rename(kept.with_name(kept.name + "-journal"))
@@ -182,10 +190,19 @@ class Store:
 
     def _readable(self) -> bool:
         try:
-            with self._transaction() as db:
+            with self._connection() as db:
                 (answer,) = db.execute("pragma quick_check(1)").fetchone()
                 for (data,) in db.execute("select data from events"):
                     json.loads(data)
                 return bool(answer == "ok")
-        except UNREADABLE:
+        except UNREADABLE as error:
+            if not _of_its_content(error):
+                raise self._trouble(error) from None
             return False
+
+
+def _of_its_content(error: Exception) -> bool:
+    """Whether the file itself is to blame, not the system or another process."""
+    if isinstance(error, sqlite3.OperationalError):
+        return any(words in str(error) for words in FOREIGN)
+    return True

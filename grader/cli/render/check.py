@@ -97,13 +97,20 @@ def printed(text: str, title: str = "printed") -> Group:
     return Group(Text(title, style="soft"), *lines)
 
 
-def summary(checked: Checked) -> Text:
-    result = checked.result
-    words, style = WORDS[result.verdict]
-    text = Text.assemble((words, f"bold {style}"))
+def words(result: Result) -> Text:
+    """The verdict, and how many claims hold."""
+    said, style = WORDS[result.verdict]
+    text = Text.assemble((said, f"strong-{style}"))
     if result.tests:
         held = sum(test.outcome == "passed" for test in result.tests)
         text.append(f": {held} of {len(result.tests)} claims hold")
+    return text
+
+
+def summary(checked: Checked) -> Text:
+    result = checked.result
+    text = words(result)
+    if result.tests:
         text.append(f" in {duration(result.seconds)}", style="soft")
     if checked.elapsed is not None:
         minutes = checked.kata.minutes

@@ -13,6 +13,11 @@ THEME = Theme(
         "bad": "red",
         "wait": "yellow",
         "soft": "bright_black",
+        # a style of the theme cannot be combined with another in one word
+        "strong-good": "bold green",
+        "strong-bad": "bold red",
+        "strong-wait": "bold yellow",
+        "strong-soft": "bold bright_black",
         "name": "bold",
         "key": "cyan",
     }

@@ -43,7 +43,7 @@ def _panel(title: str, content: RenderableType) -> Panel:
 def _headline(view: Overview) -> Columns:
     days = "day" if view.streak == 1 else "days"
     cells = [
-        Text.assemble((f"{view.solved}", "bold good"), f" of {view.total} solved"),
+        Text.assemble((f"{view.solved}", "strong-good"), f" of {view.total} solved"),
         Text.assemble((f"{view.streak}", "bold"), f" {days} in a row"),
         Text.assemble((_hours(view.seconds), "bold"), " at work"),
         Text.assemble((f"{view.checks}", "bold"), " check" if view.checks == 1 else " checks"),

@@ -59,7 +59,7 @@ class WatchApp(App[None]):
         self._cancel: Cancellation | None = None
         self._judged: tuple[int, int] | None = None
         self._elapsed, self._ticking, self._since = 0.0, True, time.monotonic()
-        self._state = "waiting"
+        self._state = Text("waiting", style="soft")
 
     def compose(self) -> ComposeResult:
         yield Static(id="head")
@@ -124,7 +124,7 @@ class WatchApp(App[None]):
         if self._cancel is not None:
             self._cancel.cancel()
         self._cancel, self._judged = Cancellation(), self._stamp()
-        self._state = "judging"
+        self._state = Text("judging", style="key")
         self._draw_head()
         self._judge(self._kata, self._cancel)
 
@@ -145,12 +145,12 @@ class WatchApp(App[None]):
 
     def _count(self, cancel: Cancellation, test: TestResult) -> None:
         if cancel is self._cancel and test.outcome not in ("passed", "skipped"):
-            self._state = "judging, some do not hold"
+            self._state = Text("judging, some do not hold", style="key")
             self._draw_head()
 
     def _fail(self, cancel: Cancellation, words: str) -> None:
         if cancel is self._cancel:
-            self._cancel, self._state = None, "no verdict"
+            self._cancel, self._state = None, Text("no verdict", style="bad")
             self.query_one("#claims", Static).update(Text(words, style="bad"))
             self._draw_head()
 
@@ -158,7 +158,7 @@ class WatchApp(App[None]):
         if cancel is not self._cancel:
             return
         self._cancel = None
-        self._state = ""
+        self._state = verdict.words(checked.result)
         self._set_clock(checked.state.elapsed(time.time()), ticking=not _over(checked.state))
         self.query_one("#claims", Static).update(verdict.whole(checked))
         self._draw_head()
@@ -174,7 +174,7 @@ class WatchApp(App[None]):
         head = Text.assemble((kata.id, "name"), "  ", kata.title, "  ")
         head.append(clock(seconds), style=minutes_style(seconds, kata.minutes))
         head.append(f" of {kata.minutes} min  ", style="soft")
-        head.append(self._state, style="key")
+        head.append(self._state)
         self.query_one("#head", Static).update(head)
 
     # keys
