@@ -27,7 +27,11 @@ def last_aligned(T_q, T_k):
     return torch.tensor([[j <= i + T_k - T_q for j in range(T_k)] for i in range(T_q)])
 
 
-@pytest.mark.parametrize("T_q, T_k", [(6, 6), (4, 6), (6, 4), (1, 1)])
+@pytest.mark.parametrize(
+    "T_q, T_k",
+    [(6, 6), (4, 6), (6, 4), (1, 1)],
+    ids=["square", "more-keys", "more-queries", "one-of-each"],
+)
 def test_matches_torch(attempt, T_q, T_k):
     q, k, v = make_qkv(T_q=T_q, T_k=T_k)
     expected = scaled_dot_product_attention(q, k, v)
@@ -52,7 +56,11 @@ def test_true_in_a_boolean_mask_means_may_attend(attempt, shape):
     assert_close(attempt.attention(q, k, v, mask), expected)
 
 
-@pytest.mark.parametrize("shape", [(4, 6), (2, 1, 1, 6), (1, 3, 4, 6), (2, 3, 4, 6)])
+@pytest.mark.parametrize(
+    "shape",
+    [(4, 6), (2, 1, 1, 6), (1, 3, 4, 6), (2, 3, 4, 6)],
+    ids=["one-for-all", "by-batch", "by-head", "full"],
+)
 def test_a_float_mask_is_added_to_the_scaled_scores(attempt, shape):
     q, k, v = make_qkv()
     bias = torch.randn(shape, dtype=torch.float64)
@@ -62,7 +70,9 @@ def test_a_float_mask_is_added_to_the_scaled_scores(attempt, shape):
     assert_close(attempt.attention(q, k, v, bias), expected)
 
 
-@pytest.mark.parametrize("T_q, T_k", [(5, 5), (3, 7), (1, 7)])
+@pytest.mark.parametrize(
+    "T_q, T_k", [(5, 5), (3, 7), (1, 7)], ids=["square", "chunked-prefill", "one-new-token"]
+)
 def test_causal_aligns_the_last_query_with_the_last_key(attempt, T_q, T_k):
     q, k, v = make_qkv(T_q=T_q, T_k=T_k)
     mask = last_aligned(T_q, T_k)
