@@ -114,7 +114,7 @@ def start_judge() -> None:
         return
     with suppress(OSError):
         path = runtime.socket_path()
-        subprocess.Popen(
+        judge = subprocess.Popen(
             [sys.executable, "-P", "-m", "grader.judge.server", str(path)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -122,6 +122,8 @@ def start_judge() -> None:
             cwd="/",
             start_new_session=True,
         )
+        # nobody waits for it, and that is no mistake to warn of
+        judge.returncode = 0
 
 
 def _connect() -> socket.socket:

@@ -28,7 +28,7 @@ def ring_all_reduce(tensor: Tensor, group: dist.ProcessGroup | None = None) -> T
         A new tensor with the sum, of tensor's shape and dtype, added up in that
         dtype. It is the same on every rank, bit for bit, and shares no memory with
         tensor, also for W = 1. The caller may change it and tensor at once: when
-        the function returns, this rank's messages have been received.
+        the function returns, every send of this rank is complete.
 
     Messages:
         Each rank sends exactly 2 (W - 1) messages, each of at most ceil(N / W)
