@@ -39,6 +39,7 @@ def _version(shown: bool) -> None:
         raise typer.Exit
 
 
+@app.callback()
 def _main(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)

@@ -7,8 +7,14 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 
 from grader.judge.protocol import Task
+
+# children of this process that are at work, in whichever thread: all others are orphans
+at_work: set[int] = set()
+# a child is among those before anybody looks for orphans
+starting = Lock()
 
 
 @dataclass(frozen=True, slots=True)

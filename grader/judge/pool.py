@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.judge.cold import Child
+from grader.judge.cold import Child, at_work, starting
 from grader.judge.protocol import Result, Task
 
 if TYPE_CHECKING:
@@ -53,13 +53,15 @@ class Pool:
             folder = Path(base, "work")
             folder.mkdir()
             task = replace(task, folder=str(folder))
-            child = launch(task)
+            with starting:
+                child = launch(task)
+                at_work.add(child.pid)
 
             from grader.judge import processes
             from grader.judge.supervisor import Supervision
 
             processes.adopt_orphans()
-            watch = Supervision(task, child, lambda: frozenset(self._running), listener)
+            watch = Supervision(task, child, listener)
             self._running[child.pid] = watch
         except BaseException:
             # interrupted before anybody watched it: the child ends with this process
@@ -97,6 +99,7 @@ class Pool:
 
     def _part(self, pid: int, watch: "Supervision") -> None:
         del self._running[pid]
+        at_work.discard(pid)
         for pipe in watch.pipes:
             with suppress(KeyError):
                 self._selector.unregister(pipe)

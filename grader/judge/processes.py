@@ -8,6 +8,8 @@ from contextlib import suppress
 
 import psutil
 
+from grader.judge.cold import at_work, starting
+
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -21,12 +23,11 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_tree(pid: int, keep: frozenset[int] = frozenset()) -> None:
+def end_tree(pid: int) -> None:
     """Kill a child, its descendants, and the orphans that came to this process.
 
-    Args:
-        pid: The child. It is reaped by whoever waits for it, not here.
-        keep: Children of this process that are not to be touched, such as other checks.
+    The child is reaped by whoever waits for it, not here. Other checks of this
+    process, which another thread may watch, are not touched, nor is a warm judge.
     """
     with suppress(ProcessLookupError, PermissionError):
         # the child leads a session of its own
@@ -35,7 +36,7 @@ def end_tree(pid: int, keep: frozenset[int] = frozenset()) -> None:
         os.kill(pid, signal.SIGKILL)
     # each round may find what a killed process had started meanwhile
     for _ in range(50):
-        victims = _descendants(pid) + _orphans(keep | {pid})
+        victims = _descendants(pid) + _orphans(pid)
         if not victims:
             return
         for victim in victims:
@@ -65,12 +66,13 @@ def _descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _orphans(keep: frozenset[int]) -> list[psutil.Process]:
+def _orphans(ended: int) -> list[psutil.Process]:
     if sys.platform != "linux":
         return []
-    here = psutil.Process()
     found = []
-    for child in here.children():
-        if child.pid not in keep:
+    with starting:
+        strangers = [p for p in psutil.Process().children() if p.pid not in at_work | {ended}]
+    for child in strangers:
+        with suppress(psutil.Error):
             found += [child, *child.children(recursive=True)]
     return found

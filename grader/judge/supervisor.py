@@ -30,7 +30,6 @@ class Supervision:
     """One child and what is known of it.
 
     Args:
-        siblings: The other children of this process that are at work.
         listener: Told of each test as it ends.
 
     Attributes:
@@ -42,13 +41,12 @@ class Supervision:
         self,
         task: Task,
         child: Child,
-        siblings: Callable[[], frozenset[int]],
         listener: Listener | None = None,
     ) -> None:
         self.task, self.pid = task, child.pid
         self.result: Result | None = None
         self.pipes = {child.reports: self._read_reports, child.output: self._read_output}
-        self._poll, self._siblings, self._listener = child.poll, siblings, listener
+        self._poll, self._listener = child.poll, listener
         self._signer = Signer(task.key)
         self._buffer = b""
         self._output = Output(task.mark)
@@ -98,7 +96,7 @@ class Supervision:
         self._reap(None)
 
     def _end(self) -> None:
-        processes.end_tree(self.pid, keep=self._siblings())
+        processes.end_tree(self.pid)
 
     def _reap(self, status: int | None) -> int | None:
         deadline = time.monotonic() + 5

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from grader.judge import runtime, wire
 from grader.judge.cancel import Cancellation, Cancelled
+from grader.judge.cold import at_work, starting
 from grader.judge.protocol import Result, Task
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def start_judge() -> None:
     """Start a warm judge for later checks; it goes by itself. Never fails, never waits."""
     if not runtime.supported():
         return
-    with suppress(OSError):
+    with suppress(OSError), starting:
         path = runtime.socket_path()
         judge = subprocess.Popen(
             [sys.executable, "-P", "-m", "grader.judge.server", str(path)],
@@ -122,6 +123,7 @@ def start_judge() -> None:
             cwd="/",
             start_new_session=True,
         )
+        at_work.add(judge.pid)
         # nobody waits for it, and that is no mistake to warn of
         judge.returncode = 0
 
