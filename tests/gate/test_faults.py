@@ -33,17 +33,20 @@ class Fault:
     line: dict[str, Any] = field(default_factory=dict)
 
 
+# in pieces: no test may take long by the clock, however busy the machine is
 BURNS = """import time
 
+import pytest
 import torch
 
 from grader.testing import assert_close
 
 
-def test_burns(attempt):
+@pytest.mark.parametrize("piece", range(4))
+def test_burns(attempt, piece):
     x = torch.ones(3)
     assert_close(attempt.double(x, shift=1.0), 2 * x + 1)
-    end = time.process_time() + 2.2
+    end = time.process_time() + 0.55
     while time.process_time() < end:
         pass
 

@@ -1,1 +1,0 @@
-test_triton-paged-attention.py
