@@ -230,7 +230,6 @@ DEADLOCKS: dict[str, Callable[[int], object]] = {
 def test_a_deadlock_ends_in_words(fails, deadlock):
     error = fails(deadlock, 2)
 
-    assert error.rank == 0
     # the other has waited as long, and may be the first to give up
     assert error.headline.startswith(("waited ", "another rank ended while this one waited"))
     # gloo's own words hold paths of the machine that built it
