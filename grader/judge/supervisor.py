@@ -177,8 +177,11 @@ class Supervision:
     def _check_memory(self) -> None:
         if self._baseline is None:
             return
-        used = processes.resident_bytes(self.pid) - self._baseline
-        if used > self.task.limits.memory:
+        most = self._baseline + self.task.limits.memory
+        if (
+            processes.resident_bytes(self.pid) > most
+            and processes.resident_bytes(self.pid, exact=True) > most
+        ):
             os.kill(self.pid, signal.SIGUSR1)
             time.sleep(LAST_WORDS)
             limit = self.task.limits.memory / 2**30

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import pty
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -180,3 +182,23 @@ def test_without_a_terminal_it_says_what_to_do_instead(learner: Any):
 
     assert done.returncode == 2
     assert "kata check" in done.stderr
+
+
+def test_it_ends_when_its_window_is_closed(learner: Any):
+    screen, terminal = pty.openpty()
+    with subprocess.Popen(
+        [*learner.command, "watch", "gqa"],
+        cwd=learner.folder,
+        env=learner.environment | {"TERM": "xterm-256color"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    ) as watch:
+        os.close(terminal)
+        seen = b""
+        while b"attention/gqa" not in seen:
+            seen += os.read(screen, 1 << 16)
+        os.close(screen)
+
+        assert watch.wait(timeout=60) is not None

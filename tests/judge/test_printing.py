@@ -1,6 +1,5 @@
 """Attempts that print."""
 
-import os
 import re
 
 import pytest
@@ -184,9 +183,9 @@ def test_what_claims_to_be_a_mark_between_tests_does_no_harm(court):
 
 
 def test_the_encoding_of_the_terminal_may_be_poor(bench):
-    bench.learner.env |= {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    bench.learner.env["PYTHONIOENCODING"] = "ascii"
 
     shown = bench.show(bench.before("print('näïve 漢字'); return q * 0"))
 
     assert "failed: 5 of 19" in shown
-    assert shown.isascii() or os.name == "nt"
+    assert shown.isascii()

@@ -97,21 +97,22 @@ def trick():
     compare.show.__defaults__ = (0,)
     pytest.fail.__code__ = (lambda *args, **kwargs: None).__code__
 '''
-DATA = '''
+DATA = """
 def trick():
-    """Change what limits and tolerances are."""
-    import gc, sys
-    import torch
-    import grader.judge.child.boundary as boundary
-    import grader.testing.compare as compare
-    import grader.testing.sampling as sampling
+    \"\"\"Change every limit and tolerance of the grader's.\"\"\"
+    import collections.abc, sys
 
-    compare.TOLERANCES = dict.fromkeys(compare.TOLERANCES, (1e9, 1e9))
-    compare.PLAIN_TENSORS = (torch.Tensor,)
-    sampling.THRESHOLD = 0.0
-    boundary.CLOSELY_WATCHED = 0
-    boundary.HONEST = ()
-'''
+    for path, module in list(sys.modules.items()):
+        for name, value in list(vars(module).items()):
+            if path.partition(".")[0] != "grader" or not name.isupper():
+                continue
+            if isinstance(value, (int, float)):
+                setattr(module, name, 10**9)
+            elif isinstance(value, collections.abc.Mapping):
+                setattr(module, name, dict.fromkeys(value, (1e9, 1e9)))
+            else:
+                setattr(module, name, type("Any", (), {"__contains__": lambda *args: True})())
+"""
 MODES = '''
 def trick():
     """Watch all that torch does from now on, and answer in its place."""

@@ -1,5 +1,7 @@
 """The watch screen: claims, the first failures, the clock, and a key for each command."""
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -99,6 +101,10 @@ class WatchApp(App[None]):
             self._look()
 
     def _tick(self) -> None:
+        if not self.is_headless and _hung_up():
+            # the window was closed, and nobody is left to press q
+            self.exit()
+            return
         self._draw_head()
         # what was saved before the folder was watched, or on a disk that tells of nothing
         self._look()
@@ -233,6 +239,14 @@ class WatchApp(App[None]):
 def _when(action: Callable[[], None], yes: bool | None) -> None:
     if yes:
         action()
+
+
+def _hung_up() -> bool:
+    """Whether the terminal has gone."""
+    try:
+        return not os.isatty(sys.__stdout__.fileno()) if sys.__stdout__ else False
+    except OSError:
+        return True
 
 
 def _over(state: KataState) -> bool:
