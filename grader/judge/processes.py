@@ -49,13 +49,14 @@ def resident_bytes(pid: int, *, exact: bool = False) -> int:
     """Memory of a child and its descendants.
 
     Args:
-        exact: Count what processes share once, which takes a thousand times as long:
-            a fork shares nearly all.
+        exact: Count in the descendants their part of what processes share, which takes
+            a thousand times as long: a fork shares nearly all.
     """
     total = 0
     with suppress(psutil.Error):
         root = psutil.Process(pid)
-        for process in (root, *root.children(recursive=True)):
+        total += int(root.memory_info().rss)
+        for process in root.children(recursive=True):
             with suppress(psutil.Error):
                 if exact:
                     memory = process.memory_full_info()

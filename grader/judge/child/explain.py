@@ -63,6 +63,8 @@ class Explainer:
             return "endless recursion: " + _first_line(said), ()
         if isinstance(error, MemoryError) or "can't allocate memory" in said:
             return "out of memory: " + _first_line(said), ()
+        if type(error).__name__ == "BdbQuit":
+            return "a debugger cannot be used here: nobody is at its terminal", ("print instead",)
         if isinstance(error, pytest.fail.Exception):
             return _outcome(str(error.msg)), ()
         if isinstance(error, AssertionError):
