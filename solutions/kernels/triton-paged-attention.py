@@ -1,7 +1,5 @@
 """Paged attention decode in Triton."""
 
-# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators
-
 import math
 
 import torch
