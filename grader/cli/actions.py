@@ -2,55 +2,13 @@
 
 import time
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
+from grader.cli.desk import Desk
 from grader.content.card import Card, load_card
-from grader.content.catalog import Catalog, Kata, load_catalog
+from grader.content.catalog import Kata
 from grader.errors import KataError
-from grader.progress.derive import KataState, State, derive
-from grader.progress.practice import Practice, find_practice
-from grader.progress.store import Store
-
-
-class Desk:
-    """Where a person works: the katas there are, their folder, their progress."""
-
-    @cached_property
-    def catalog(self) -> Catalog:
-        return load_catalog()
-
-    @cached_property
-    def practice(self) -> Practice:
-        return find_practice()
-
-    @cached_property
-    def store(self) -> Store:
-        return Store(self.practice.database)
-
-    @property
-    def notice(self) -> str | None:
-        """What the person must know of their progress file, if it was looked at."""
-        return self.store.notice if "store" in vars(self) else None
-
-    def state(self) -> State:
-        return derive(self.store.events())
-
-    def kata(self, name: str | None) -> Kata:
-        """The kata of that name, or the current one.
-
-        Raises:
-            KataError: No such kata, or no name and none was started.
-        """
-        if name is not None:
-            return self.catalog.find(name)
-        current = self.state().current
-        if current is None:
-            raise KataError("no kata is started yet: kata list shows all, kata start NAME begins")
-        try:
-            return self.catalog.find(current)
-        except KataError:
-            raise KataError(f"the current kata {current} is not there any more: name one") from None
+from grader.progress.derive import KataState, State
 
 
 @dataclass(frozen=True, slots=True)

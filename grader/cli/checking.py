@@ -1,18 +1,22 @@
 """Check: judge an attempt, and keep what came of it before anybody sees it."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from grader.cli.actions import Desk, next_kata
+from grader.cli.desk import Desk
 from grader.content.card import Card, load_card
 from grader.content.catalog import Kata
 from grader.errors import KataError
 from grader.judge.cancel import Cancellation
+from grader.judge.events import Events
 from grader.judge.judging import judge
 from grader.judge.protocol import Limits, Result, TestResult
-from grader.progress.derive import KataState
+
+if TYPE_CHECKING:
+    from grader.progress.derive import KataState
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Checked:
     path: Path
     result: Result
     card: Card
-    state: KataState
+    state: "KataState"
     elapsed: float | None
     best_before: float | None
     first: bool
@@ -46,7 +50,7 @@ def check(
     device: str = "auto",
     timeout: float | None = None,
     sweep: bool = False,
-    listener: Callable[[TestResult], None] | None = None,
+    events: Events | None = None,
     cancel: Cancellation | None = None,
 ) -> Checked:
     """Judge one kata's attempt and append what came of it.
@@ -54,15 +58,17 @@ def check(
     Args:
         file: The attempt, if it does not lie in the practice folder.
         timeout: Seconds for one test.
+        events: Told of each step.
         sweep: One of many: it does not become the current kata.
         cancel: Ends the check when asked to; then nothing is recorded.
     """
     path = (file or desk.practice.attempt(kata)).absolute()
-    before = desk.state().of(kata.id)
     limits = Limits(test=timeout, total=max(6 * timeout, 60.0)) if timeout else None
+    before = Before(desk, kata, events or Events())
     result, source = judge(
-        kata, path, seed=seed, device=device, limits=limits, listener=listener, cancel=cancel
+        kata, path, seed=seed, device=device, limits=limits, events=before, cancel=cancel
     )
+    former = before.state
     desk.store.append(
         "checked",
         kata.id,
@@ -78,7 +84,12 @@ def check(
     )
     whole = desk.state()
     state = whole.of(kata.id)
-    timed = bool(before.round and before.round.timed)
+    timed = bool(former.round and former.round.timed)
+    following = None
+    if result.passed:
+        from grader.cli.actions import next_kata
+
+        following = next_kata(desk, whole, kata)
     return Checked(
         kata=kata,
         path=path,
@@ -86,10 +97,31 @@ def check(
         card=load_card(kata),
         state=state,
         elapsed=state.elapsed(time.time()) if timed else None,
-        best_before=before.best,
-        first=result.passed and not (before.round and before.round.over),
-        following=next_kata(desk, whole, kata) if result.passed else None,
+        best_before=former.best,
+        first=result.passed and not (former.round and former.round.over),
+        following=following,
     )
+
+
+class Before(Events):
+    """Reads where the person stood while the child is at work, and passes on what it is told."""
+
+    def __init__(self, desk: Desk, kata: Kata, events: Events) -> None:
+        self._desk, self._kata, self._events = desk, kata, events
+
+    @cached_property
+    def state(self) -> "KataState":
+        return self._desk.state().of(self._kata.id)
+
+    def begun(self) -> None:
+        assert self.state
+        self._events.begun()
+
+    def tested(self, test: TestResult) -> None:
+        self._events.tested(test)
+
+    def judged(self, result: Result) -> None:
+        self._events.judged(result)
 
 
 def started_katas(desk: Desk) -> list[Kata]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from grader.cli.actions import Desk
+from grader.cli.desk import Desk
 from grader.content.catalog import content_root
 from grader.errors import KataError
 

@@ -4,7 +4,8 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from grader.cli.actions import Desk, next_kata
+from grader.cli.actions import next_kata
+from grader.cli.desk import Desk
 from grader.content.catalog import Kata
 
 LATEST = 8

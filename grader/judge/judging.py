@@ -3,19 +3,16 @@
 import selectors
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from grader.content.catalog import Kata
 from grader.errors import KataError
 from grader.judge import warm
 from grader.judge.cancel import Cancellation, Cancelled
 from grader.judge.cold import start_cold
+from grader.judge.events import Events
 from grader.judge.pool import BEAT, Pool
 from grader.judge.protocol import Limits, Result, Task
 from grader.judge.tasks import look, new_seed, new_task, read_attempt
-
-if TYPE_CHECKING:
-    from grader.judge.supervisor import Listener
 
 
 def judge(
@@ -25,32 +22,35 @@ def judge(
     seed: int | None = None,
     device: str = "auto",
     limits: Limits | None = None,
-    listener: "Listener | None" = None,
+    events: Events | None = None,
     cancel: Cancellation | None = None,
 ) -> tuple[Result, str]:
     """Judge the file at attempt; the result, and the text that was judged.
 
     Args:
-        listener: Told of each test as it ends.
+        events: Told of each step; of the verdict once, before this returns.
         cancel: Ends the check when asked to.
 
     Raises:
         KataError: There is no such file, or the judge itself does not start.
         Cancelled: It was ended.
     """
+    events = events or Events()
     seed = new_seed() if seed is None else seed
     source = read_attempt(kata, attempt)
     early = look(kata, source, attempt, seed)
     if early is not None:
+        events.judged(early)
         return early, source
     task = new_task(kata, source, attempt, seed=seed, device=device, limits=limits)
     if isinstance(task, Result):
+        events.judged(task)
         return task, source
-    return judge_task(task, listener, cancel), source
+    return judge_task(task, events, cancel), source
 
 
 def judge_task(
-    task: Task, listener: "Listener | None" = None, cancel: Cancellation | None = None
+    task: Task, events: Events | None = None, cancel: Cancellation | None = None
 ) -> Result:
     """By the warm judge if there is one; else cold, and a warm one for the next time.
 
@@ -59,10 +59,10 @@ def judge_task(
     """
     if warm.fits(task):
         try:
-            return _sound(warm.judge_warm(task, listener, cancel))
+            return _sound(warm.judge_warm(task, events, cancel))
         except warm.NotWarm:
             pass
-    ((_, result),) = judge_cold([task], listener=listener, cancel=cancel)
+    ((_, result),) = judge_cold([task], events=events, cancel=cancel)
     if warm.fits(task):
         warm.start_judge()
     return _sound(result)
@@ -88,7 +88,7 @@ def judge_cold(
     tasks: Iterable[Task],
     *,
     jobs: int = 1,
-    listener: "Listener | None" = None,
+    events: Events | None = None,
     cancel: Cancellation | None = None,
 ) -> Iterator[tuple[Task, Result]]:
     """Judge each task in a fresh process."""
@@ -101,7 +101,7 @@ def judge_cold(
                 task = next(waiting, None)
                 more = task is not None
                 if task is not None:
-                    pool.start(task, start_cold, listener)
+                    pool.start(task, start_cold, events)
             for key, _ in selector.select(BEAT):
                 if key.fileobj is cancel:
                     raise Cancelled

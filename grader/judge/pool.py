@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.judge.cold import Child, at_work, starting
+from grader.judge.events import Events
 from grader.judge.protocol import Result, Task
 
 if TYPE_CHECKING:
     # psutil is imported while the first child imports torch
-    from grader.judge.supervisor import Listener, Supervision
+    from grader.judge.supervisor import Supervision
 
 # how soon the end of a child and the passing of a limit are seen
 BEAT = 0.02
@@ -45,9 +46,10 @@ class Pool:
         return len(self._running)
 
     def start(
-        self, task: Task, launch: Callable[[Task], Child], listener: "Listener | None" = None
+        self, task: Task, launch: Callable[[Task], Child], events: Events | None = None
     ) -> None:
         """Launch a child for the task."""
+        events = events or Events()
         base = tempfile.mkdtemp(prefix="kata-")
         try:
             folder = Path(base, "work")
@@ -61,7 +63,7 @@ class Pool:
             from grader.judge.supervisor import Supervision
 
             processes.adopt_orphans()
-            watch = Supervision(task, child, listener)
+            watch = Supervision(task, child, events)
             self._running[child.pid] = watch
         except BaseException:
             # interrupted before anybody watched it: the child ends with this process
@@ -69,6 +71,7 @@ class Pool:
             raise
         for pipe in watch.pipes:
             self._selector.register(pipe, selectors.EVENT_READ, watch)
+        events.begun()
 
     def read(self, key: selectors.SelectorKey) -> None:
         """One of the children's pipes is ready."""
@@ -76,10 +79,11 @@ class Pool:
             self._selector.unregister(key.fd)
 
     def beat(self) -> Iterator[tuple[Task, Result]]:
-        """Look at every child's clocks, memory and end; what has ended since the last look."""
+        """Look at every child's clocks, memory and end; what is over since the last look."""
         for pid, watch in list(self._running.items()):
             watch.tick()
-            if watch.result is not None:
+            if watch.over:
+                assert watch.result is not None
                 self._part(pid, watch)
                 yield watch.task, watch.result
 

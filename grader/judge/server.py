@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.judge import runtime, wire
+from grader.judge.events import Events
 from grader.judge.pool import BEAT, Pool
 from grader.judge.protocol import Result, Task, TestResult
 
@@ -38,6 +39,19 @@ class Client:
         with suppress(OSError):
             self.connection.sendall(wire.encode(message))
         self.connection.setblocking(False)
+
+
+class Relay(Events):
+    """Tells a client of its check."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def tested(self, test: TestResult) -> None:
+        self._client.send({"test": wire.test_to_data(test)})
+
+    def judged(self, result: Result) -> None:
+        self._client.send({"result": wire.result_to_data(result)})
 
 
 class Server:
@@ -67,8 +81,8 @@ class Server:
                         self._pool.read(key)
                 if len(self._pool):
                     self._busy = time.monotonic()
-                    for task, result in self._pool.beat():
-                        self._answer(task, result)
+                    for task, _ in self._pool.beat():
+                        self._part(task)
                 elif self._obsolete():
                     self._stopping = True
 
@@ -131,12 +145,9 @@ class Server:
         def launch(task: Task) -> Any:
             return start_forked(task, environment, self._forget)
 
-        def listener(test: TestResult) -> None:
-            client.send({"test": wire.test_to_data(test)})
-
         client.key = task.key
         self._checks += 1
-        self._pool.start(task, launch, listener)
+        self._pool.start(task, launch, Relay(client))
 
     def _forget(self) -> None:
         """In the child: what belongs to this process."""
@@ -146,10 +157,9 @@ class Server:
         self._selector.close()
         self._pool.forget()
 
-    def _answer(self, task: Task, result: Result) -> None:
+    def _part(self, task: Task) -> None:
         for client in list(self._clients.values()):
             if client.key == task.key:
-                client.send({"result": wire.result_to_data(result)})
                 client.key = None
                 self._leave(client)
 

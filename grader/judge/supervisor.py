@@ -6,14 +6,15 @@ A state machine without a loop of its own, so that one process can watch many.
 import os
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from grader.judge import endings, processes
 from grader.judge.cold import Child
+from grader.judge.events import Events
 from grader.judge.output import Output
-from grader.judge.protocol import Failure, Result, Signer, Task, TestResult
+from grader.judge.protocol import Failure, Result, Task, TestResult
+from grader.judge.signer import Signer
 from grader.judge.trace import learner_lines
 
 CHUNK = 1 << 16
@@ -23,30 +24,30 @@ MEMORY_INTERVAL = 0.1
 # for faulthandler to write down where the attempt is
 LAST_WORDS = 0.3
 
-Listener = Callable[[TestResult], None]
-
 
 class Supervision:
     """One child and what is known of it.
 
     Args:
-        listener: Told of each test as it ends.
+        events: Told of each step.
 
     Attributes:
         pipes: The file descriptors to read from, messages and output.
-        result: None until the child has ended.
+        result: None until the verdict stands.
+        over: Whether the child has gone, and all that it started.
     """
 
     def __init__(
         self,
         task: Task,
         child: Child,
-        listener: Listener | None = None,
+        events: Events,
     ) -> None:
         self.task, self.pid = task, child.pid
         self.result: Result | None = None
+        self.over = False
         self.pipes = {child.reports: self._read_reports, child.output: self._read_output}
-        self._poll, self._listener = child.poll, listener
+        self._poll, self._events = child.poll, events
         self._signer = Signer(task.key)
         self._buffer = b""
         self._output = Output(task.mark)
@@ -82,6 +83,9 @@ class Supervision:
         """See whether the child has ended or must end."""
         now = time.monotonic()
         status = self._poll()
+        if self._complete and self.result is None:
+            # a person waits for it: the end of the child comes after
+            self._conclude()
         if self._complete or status is not None:
             self._close(status)
         elif now > min(self._deadline, self._end_of_all):
@@ -157,8 +161,7 @@ class Supervision:
             return
         self._finished[test], self._running = result, None
         self._deadline = time.monotonic() + self.task.limits.test
-        if self._listener:
-            self._listener(result)
+        self._events.tested(result)
 
     # ends
 
@@ -193,9 +196,15 @@ class Supervision:
         self._close(self._poll())
 
     def _close(self, status: int | None) -> None:
-        """The child has said all, or has gone: no process, no pipe is left behind."""
+        """The child has said all, or has gone: no process is left behind."""
         self._end()
         status = self._reap(status)
+        if self.result is None:
+            self._conclude(status)
+        self.over = True
+
+    def _conclude(self, status: int | None = None) -> None:
+        """The verdict stands."""
         for pipe in self.pipes:
             # what was written before the end is still in the pipe
             while self._drain(pipe):
@@ -206,6 +215,7 @@ class Supervision:
         elif self._problem is None and len(self._finished) < len(self._expected):
             self._problem = self._failure("the check ended before every test was judged")
         self.result = self._judge()
+        self._events.judged(self.result)
 
     def _drain(self, pipe: int) -> bool:
         try:

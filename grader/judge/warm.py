@@ -8,15 +8,13 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grader.judge import runtime, wire
 from grader.judge.cancel import Cancellation, Cancelled
 from grader.judge.cold import at_work, starting
+from grader.judge.events import Events
 from grader.judge.protocol import Result, Task
-
-if TYPE_CHECKING:
-    from grader.judge.supervisor import Listener
 
 
 class NotWarm(Exception):
@@ -30,7 +28,7 @@ def fits(task: Task) -> bool:
 
 
 def judge_warm(
-    task: Task, listener: "Listener | None" = None, cancel: Cancellation | None = None
+    task: Task, events: Events | None = None, cancel: Cancellation | None = None
 ) -> Result:
     """Have one task judged.
 
@@ -38,8 +36,10 @@ def judge_warm(
         NotWarm: Judge it cold.
         Cancelled: It was ended.
     """
+    events = events or Events()
     with _connect() as connection, selectors.DefaultSelector() as selector:
         _send(connection, task)
+        events.begun()
         lines = wire.Lines()
         selector.register(connection, selectors.EVENT_READ)
         if cancel is not None:
@@ -48,7 +48,7 @@ def judge_warm(
             if any(key.fileobj is cancel for key, _ in selector.select()):
                 # the judge ends what nobody waits for
                 raise Cancelled
-            result = _receive(connection, lines, listener)
+            result = _receive(connection, lines, events)
             if result is not None:
                 return result
 
@@ -75,7 +75,7 @@ def judge_many_warm(tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Task, Re
                     task, lines = key.data
                     assert isinstance(key.fileobj, socket.socket)
                     try:
-                        result = _receive(key.fileobj, lines, None)
+                        result = _receive(key.fileobj, lines, Events())
                     except NotWarm:
                         result = None
                     else:
@@ -146,9 +146,7 @@ def _send(connection: socket.socket, task: Task) -> None:
         raise NotWarm(str(error)) from None
 
 
-def _receive(
-    connection: socket.socket, lines: wire.Lines, listener: "Listener | None"
-) -> Result | None:
+def _receive(connection: socket.socket, lines: wire.Lines, events: Events) -> Result | None:
     """What came: the result, or None if it is not complete yet."""
     try:
         data = connection.recv(1 << 20)
@@ -159,11 +157,12 @@ def _receive(
         raise NotWarm("the judge has gone")
     for message in messages:
         match message:
-            case {"result": dict(result)}:
-                return wire.result_from_data(result)
-            case {"test": dict(test)}:
-                if listener:
-                    listener(wire.test_from_data(test))
+            case {"result": dict(found)}:
+                result = wire.result_from_data(found)
+                events.judged(result)
+                return result
+            case {"test": dict(found)}:
+                events.tested(wire.test_from_data(found))
             case _:
                 raise NotWarm("busy")
     return None

@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
-from grader.cli.actions import Desk
+from grader.cli.desk import Desk
 from grader.cli.watch.app import WatchApp
 from grader.cli.watch.screens import Question, Reading
 

@@ -10,7 +10,7 @@ from grader.cli.commands.options import Json, MaybeName, open_desk, print_json
 from grader.errors import KataError
 
 if TYPE_CHECKING:
-    from grader.cli.actions import Desk
+    from grader.cli.desk import Desk
     from grader.content.catalog import Kata
 
 
@@ -63,11 +63,11 @@ def _check(
         if as_json:
             checked = [judge_one(desk, kata, sweep=sweep, **options) for kata in katas]
         else:
-            from grader.cli.render.live import judging
+            from grader.cli.render.live import Judging
 
             for kata in katas:
-                with judging(kata) as listener:
-                    one = judge_one(desk, kata, sweep=sweep, listener=listener, **options)
+                with Judging(kata) as events:
+                    one = judge_one(desk, kata, sweep=sweep, events=events, **options)
                 checked.append(one)
     except KeyboardInterrupt:
         print("interrupted: this check was not recorded, your file is untouched", file=sys.stderr)

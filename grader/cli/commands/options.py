@@ -1,20 +1,21 @@
 """Arguments and options that several commands share."""
 
-import atexit
 import json
 import os
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grader.cli.parting import at_parting
 from grader.errors import KataError
 
 if TYPE_CHECKING:
-    from grader.cli.actions import Desk
+    from grader.cli.desk import Desk
 
 
 def complete_kata(incomplete: str) -> list[str]:
@@ -71,9 +72,8 @@ def edit_file(path: Path) -> None:
 
 def open_desk() -> "Desk":
     """The desk of one command."""
-    from grader.cli.actions import Desk
+    from grader.cli.desk import Desk
 
     desk = Desk()
-    # said whichever way the command ends
-    atexit.register(_notice, desk)
+    at_parting(partial(_notice, desk))
     return desk

@@ -1,39 +1,65 @@
 """What moves on the screen while there is work; nothing where there is no terminal."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
-from grader.cli.render.console import console
 from grader.content.catalog import Kata
-from grader.gate.report import Report
+from grader.judge.events import Events
 from grader.judge.protocol import TestResult
 
+if TYPE_CHECKING:
+    from rich.status import Status
 
-@contextmanager
-def judging(kata: Kata) -> Iterator[Callable[[TestResult], None]]:
-    """A spinner that counts the claims as they are judged."""
-    err = console(stderr=True)
-    if not err.is_terminal:
-        yield lambda test: None
-        return
-    held = failed = 0
-    with err.status(f"[soft]{kata.slug}: loading torch[/]", spinner="dots") as status:
+    from grader.gate.report import Report
 
-        def listener(test: TestResult) -> None:
-            nonlocal held, failed
-            held += test.outcome == "passed"
-            failed += test.outcome not in ("passed", "skipped")
-            words = f"[soft]{kata.slug}:[/] [good]{held} hold[/]"
-            status.update(f"{words}, [bad]{failed} do not[/]" if failed else words)
 
-        yield listener
+class Judging(Events):
+    """A spinner that counts the claims as they are judged. Use as a context.
+
+    Rich is imported once the child is at work, and not before.
+    """
+
+    def __init__(self, kata: Kata) -> None:
+        self._kata = kata
+        self._held = self._failed = 0
+        self._status: Status | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Judging":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def begun(self) -> None:
+        import grader.cli.render.check
+        from grader.cli.render.console import console
+
+        assert grader.cli.render.check
+        # a warm judge that has gone is followed by a cold one
+        self._held = self._failed = 0
+        err = console(stderr=True)
+        if err.is_terminal and self._status is None:
+            words = f"[soft]{self._kata.slug}: loading torch[/]"
+            self._status = self._stack.enter_context(err.status(words, spinner="dots"))
+
+    def tested(self, test: TestResult) -> None:
+        self._held += test.outcome == "passed"
+        self._failed += test.outcome not in ("passed", "skipped")
+        if self._status is not None:
+            words = f"[soft]{self._kata.slug}:[/] [good]{self._held} hold[/]"
+            more = f", [bad]{self._failed} do not[/]" if self._failed else ""
+            self._status.update(words + more)
 
 
 @contextmanager
 def verifying(
     katas: list[Kata], *, quiet: bool
-) -> Iterator[Callable[[int, int, Report | None], None]]:
+) -> Iterator["Callable[[int, int, Report | None], None]"]:
     """A bar over all checks of the gate."""
+    from grader.cli.render.console import console
+
     err = console(stderr=True)
     if quiet or not err.is_terminal:
         yield lambda done, total, report: None
@@ -49,7 +75,7 @@ def verifying(
     with Progress(*columns, console=err, transient=True) as progress:
         bar = progress.add_task(f"{len(katas)} katas", total=None)
 
-        def listener(done: int, total: int, report: Report | None) -> None:
+        def listener(done: int, total: int, report: "Report | None") -> None:
             words = f"{report.kata.slug}" if report else None
             progress.update(bar, completed=done, total=total, description=words)
 

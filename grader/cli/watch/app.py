@@ -18,6 +18,7 @@ from watchfiles import Change, awatch
 
 from grader.cli import actions
 from grader.cli.checking import Checked, check
+from grader.cli.desk import Desk
 from grader.cli.render import check as verdict
 from grader.cli.render import spec as spec_view
 from grader.cli.render.console import THEME, clock, minutes_style
@@ -25,6 +26,7 @@ from grader.cli.watch.screens import Katas, Question, Reading
 from grader.content.catalog import Kata
 from grader.errors import KataError
 from grader.judge.cancel import Cancellation, Cancelled
+from grader.judge.events import Events
 from grader.judge.protocol import TestResult
 from grader.progress.derive import KataState
 
@@ -55,7 +57,7 @@ class WatchApp(App[None]):
     ]
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, desk: actions.Desk, kata: Kata) -> None:
+    def __init__(self, desk: Desk, kata: Kata) -> None:
         super().__init__()
         self._desk, self._kata = desk, kata
         self._cancel: Cancellation | None = None
@@ -136,12 +138,9 @@ class WatchApp(App[None]):
 
     @work(thread=True, group="judge")
     def _judge(self, kata: Kata, cancel: Cancellation) -> None:
-        def listener(test: TestResult) -> None:
-            self.call_from_thread(self._count, cancel, test)
-
         with cancel:
             try:
-                checked = check(self._desk, kata, listener=listener, cancel=cancel)
+                checked = check(self._desk, kata, events=Counting(self, cancel), cancel=cancel)
             except Cancelled:
                 return
             except KataError as error:
@@ -149,7 +148,7 @@ class WatchApp(App[None]):
                 return
         self.call_from_thread(self._show, cancel, checked)
 
-    def _count(self, cancel: Cancellation, test: TestResult) -> None:
+    def count(self, cancel: Cancellation, test: TestResult) -> None:
         if cancel is self._cancel and test.outcome not in ("passed", "skipped"):
             self._state = Text("judging, some do not hold", style="key")
             self._draw_head()
@@ -234,6 +233,16 @@ class WatchApp(App[None]):
         if self._cancel is not None:
             self._cancel.cancel()
         self.exit()
+
+
+class Counting(Events):
+    """Tells the screen, from a check's thread, of each claim."""
+
+    def __init__(self, app: WatchApp, cancel: Cancellation) -> None:
+        self._app, self._cancel = app, cancel
+
+    def tested(self, test: TestResult) -> None:
+        self._app.call_from_thread(self._app.count, self._cancel, test)
 
 
 def _when(action: Callable[[], None], yes: bool | None) -> None:

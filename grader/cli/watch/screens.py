@@ -10,7 +10,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
-from grader.cli.actions import Desk, lines
+from grader.cli.actions import lines
+from grader.cli.desk import Desk
 from grader.cli.render.listing import option
 
 

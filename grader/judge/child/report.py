@@ -4,7 +4,8 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from grader.judge.protocol import Failure, Signer
+from grader.judge.protocol import Failure
+from grader.judge.signer import Signer
 
 
 class Reporter:

@@ -16,6 +16,7 @@ from grader.judge.child.boundary import Boundary, Ended
 from grader.judge.child.explain import Explainer
 from grader.judge.child.fixtures import Fixtures
 from grader.judge.child.guard import SealedGuard
+from grader.judge.child.plain_pytest import run_pytest
 from grader.judge.child.printing import Printing
 from grader.judge.child.report import Reporter
 from grader.judge.child.restore import Namespaces, Untouched
@@ -23,26 +24,15 @@ from grader.judge.child.surroundings import Modes, Surroundings
 from grader.judge.child.suspicion import could_replace
 from grader.judge.protocol import Failure, Task
 
-# pytest plugins that a judge has no use for, and that cost time
-UNUSED = (
-    "cacheprovider", "doctest", "junitxml", "logging", "pastebin", "setuponly", "setupplan",
-    "stepwise", "terminal", "terminalprogress", "warnings", "faulthandler", "unraisableexception",
-    "threadexception", "subtests", "capture", "debugging", "nose", "recwarn", "legacypath",
-)  # fmt: skip
-
 
 def run_session(task: Task, reports: int) -> None:
     """Run the hidden tests on the attempt; all that is to be known goes to the pipe."""
     reporter = Reporter(reports, task.key)
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    os.environ.pop("PYTEST_ADDOPTS", None)
-    arguments = [task.tests, "--import-mode=importlib", "-c", os.devnull, "--rootdir", task.folder]
-    arguments += [word for name in UNUSED for word in ("-p", f"no:{name}")]
     fixtures = Fixtures(task)
     session = Session(task, reporter, fixtures)
-    code = pytest.main(arguments, plugins=[session, fixtures])
+    code = run_pytest(task.tests, session, fixtures)
     if not session.collected:
-        words = f"the hidden tests or the solution do not load (pytest's exit code {int(code)})"
+        words = f"the hidden tests or the solution do not load (pytest's exit code {code})"
         reporter.broken(Failure(words, tuple(session.collect_errors)))
     session.flush()
     reporter.ended(session.cpu)

@@ -31,6 +31,8 @@ def run(task: Task, reports: int) -> None:
     """Judge, then leave: never returns."""
     # the work tree of a check stays clean, and the parent's, which may be read-only
     sys.dont_write_bytecode = True
+    # a job in the background ignores Ctrl-C; attempts see no difference
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     trace = os.open(task.trace, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     faulthandler.enable(trace, all_threads=True)
     if hasattr(signal, "SIGUSR1"):

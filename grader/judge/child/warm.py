@@ -24,8 +24,10 @@ def load() -> None:
 
     import grader.judge.child.session
     import grader.testing
+    from grader.judge.child.plain_pytest import configured
 
     _use_once()
+    configured()
     # collected once, then left out of every later look
     gc.collect()
     gc.freeze()
