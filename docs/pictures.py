@@ -80,7 +80,7 @@ def practise(folder: Path) -> None:
     with sqlite3.connect(folder / "practice/.kata/progress.db") as db:
         first = dict(db.execute("select kata, min(at) from events group by kata"))
         for id, at, kata in db.execute("select id, at, kata from events").fetchall():
-            pace = first[kata] + (at - first[kata]) * 60
+            pace = first[kata] + (at - first[kata]) * 1200
             db.execute("update events set at = ? where id = ?", (pace - 1500, id))
 
 
