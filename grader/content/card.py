@@ -21,6 +21,8 @@ class Mistake:
         replace: What stands there instead.
         caught_by: The hidden test that must fail.
         tell: What the learner reads.
+        fails: All tests that it fails, where they are too slow to find that out when an
+            attempt is diagnosed; empty elsewhere.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Mistake:
     replace: str
     caught_by: str
     tell: str
+    fails: tuple[str, ...] = ()
 
     def apply(self, solution: str) -> str:
         """The solution's text with the mistake in it; ValueError if it does not apply."""
@@ -104,7 +107,8 @@ def _mistakes(tables: Any) -> tuple[Mistake, ...]:
     found = []
     for name, table in tables.items():
         try:
-            found.append(Mistake(name, **table))
+            fails = tuple(table.pop("fails", ()))
+            found.append(Mistake(name, **table, fails=fails))
         except TypeError:
             fields = "find, replace, caught_by and tell"
             raise ValueError(f"mistakes.{name} has {', '.join(table)}; give it {fields}") from None

@@ -42,7 +42,7 @@ def judge(
     if early is not None:
         events.judged(early)
         return early, source
-    task = new_task(kata, source, attempt, seed=seed, device=device, limits=limits)
+    task = new_task(kata, source, attempt, seed=seed, device=device, limits=limits, diagnose=True)
     if isinstance(task, Result):
         events.judged(task)
         return task, source

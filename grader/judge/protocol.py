@@ -4,6 +4,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from grader.content.card import Mistake
 from grader.judge.output import plain
 
 VERDICTS = ("passed", "failed", "error", "timeout", "crashed", "unimplemented", "skipped")
@@ -20,12 +21,14 @@ class Limits:
         test: Seconds for one test, and for importing the attempt.
         total: Seconds for all of it, after the start.
         memory: Bytes beyond what torch itself takes.
+        diagnosis: Seconds to find out which mistake it is, once the verdict stands.
     """
 
     start: float = 120.0
     test: float = 10.0
     total: float = 60.0
     memory: int = 2 << 30
+    diagnosis: float = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Task:
         device: "cpu", "cuda" or "auto", which is cuda for kernels where there is one.
         key: Signs the child's messages, in hexadecimal.
         secrets: Folders that the attempt may not look into.
+        mistakes: What a failing attempt is compared with.
         folder: An empty folder of this check's own, its working directory; made by the pool.
     """
 
@@ -55,6 +59,7 @@ class Task:
     forbids: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     mutates: tuple[str, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -77,8 +82,11 @@ class Task:
     def from_data(cls, data: dict[str, Any]) -> "Task":
         """From what JSON gives back."""
         limits = Limits(**data.pop("limits"))
+        mistakes = tuple(
+            Mistake(**(each | {"fails": tuple(each["fails"])})) for each in data.pop("mistakes")
+        )
         lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
-        return cls(**(data | lists), limits=limits)
+        return cls(**(data | lists), mistakes=mistakes, limits=limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,34 @@ class TestResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Which of the kata's named mistakes an attempt looks like.
+
+    Attributes:
+        mistakes: One name, or two that were made together.
+        tells: What to say of each.
+        confidence: "high" where the attempt computes what the mistake does, "medium" where
+            it fails in the same words, or not all could be compared; "low" where it fails
+            the same claims.
+    """
+
+    mistakes: tuple[str, ...]
+    tells: tuple[str, ...]
+    confidence: str
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "Diagnosis":
+        return cls(tuple(data["mistakes"]), tuple(data["tells"]), data["confidence"])
+
+    def to_data(self) -> dict[str, Any]:
+        return {
+            "mistakes": list(self.mistakes),
+            "tell": " ".join(self.tells),
+            "confidence": self.confidence,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A verdict, and what led to it.
 
@@ -179,6 +215,7 @@ class Result:
         device: Where it ran: "cpu", "cuda", or "cpu, interpreted" for kernels.
         cpu: Seconds of processor time that the tests took, imports left out.
         broken: The judge itself failed, not the attempt.
+        undecided: Which mistake it is was not yet looked into.
     """
 
     kata: str
@@ -191,6 +228,8 @@ class Result:
     device: str = "cpu"
     cpu: float = 0.0
     broken: bool = False
+    undecided: bool = False
+    diagnosis: Diagnosis | None = None
 
     @property
     def passed(self) -> bool:
@@ -218,4 +257,5 @@ class Result:
             "seconds": round(self.seconds, 3),
             "message": self.message,
             "device": self.device,
+            "diagnosis": self.diagnosis and self.diagnosis.to_data(),
         }

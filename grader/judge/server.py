@@ -12,6 +12,7 @@ import struct
 import sys
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,8 @@ class Server:
                         self._pool.read(key)
                 if len(self._pool):
                     self._busy = time.monotonic()
-                    for task, _ in self._pool.beat():
-                        self._part(task)
+                    for task, result in self._pool.beat():
+                        self._part(task, result)
                 elif self._obsolete():
                     self._stopping = True
 
@@ -157,9 +158,10 @@ class Server:
         self._selector.close()
         self._pool.forget()
 
-    def _part(self, task: Task) -> None:
+    def _part(self, task: Task, result: Result) -> None:
         for client in list(self._clients.values()):
             if client.key == task.key:
+                client.send({"diagnosis": result.diagnosis and asdict(result.diagnosis)})
                 client.key = None
                 self._leave(client)
 

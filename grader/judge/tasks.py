@@ -65,8 +65,13 @@ def new_task(
     seed: int,
     device: str = "auto",
     limits: Limits | None = None,
+    diagnose: bool = False,
 ) -> Task | Result:
-    """A task for a child, or the result if this machine cannot judge the kata."""
+    """A task for a child, or the result if this machine cannot judge the kata.
+
+    Args:
+        diagnose: Whether a failing attempt is compared with the kata's named mistakes.
+    """
     card = load_card(kata)
     if missing := _missing(card.requires):
         return Result(kata.id, "skipped", seed, problem=Failure(missing))
@@ -88,6 +93,7 @@ def new_task(
         forbids=card.forbids,
         requires=card.requires,
         mutates=card.mutates,
+        mistakes=card.mistakes if diagnose else (),
         limits=limits or Limits(),
     )
 

@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from grader.judge import runtime, wire
 from grader.judge.cancel import Cancellation, Cancelled
 from grader.judge.cold import at_work, starting
 from grader.judge.events import Events
-from grader.judge.protocol import Result, Task
+from grader.judge.protocol import Diagnosis, Result, Task
 
 
 class NotWarm(Exception):
@@ -38,9 +39,8 @@ def judge_warm(
     """
     events = events or Events()
     with _connect() as connection, selectors.DefaultSelector() as selector:
-        _send(connection, task)
-        events.begun()
-        lines = wire.Lines()
+        talk = Talk(connection, events)
+        talk.ask(task)
         selector.register(connection, selectors.EVENT_READ)
         if cancel is not None:
             selector.register(cancel, selectors.EVENT_READ)
@@ -48,9 +48,9 @@ def judge_warm(
             if any(key.fileobj is cancel for key, _ in selector.select()):
                 # the judge ends what nobody waits for
                 raise Cancelled
-            result = _receive(connection, lines, events)
-            if result is not None:
-                return result
+            if talk.listen():
+                assert talk.result
+                return talk.result
 
 
 def judge_many_warm(tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Task, Result | None]]:
@@ -65,25 +65,21 @@ def judge_many_warm(tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Task, Re
                     if task is None:
                         break
                     try:
-                        connection = _connect()
-                        _send(connection, task)
+                        talk = Talk(_connect(), Events())
+                        talk.ask(task)
                     except NotWarm:
                         yield task, None
                         continue
-                    selector.register(connection, selectors.EVENT_READ, (task, wire.Lines()))
-                for key, _ in selector.select():
-                    task, lines = key.data
-                    assert isinstance(key.fileobj, socket.socket)
-                    try:
-                        result = _receive(key.fileobj, lines, Events())
-                    except NotWarm:
-                        result = None
-                    else:
-                        if result is None:
+                    selector.register(talk.connection, selectors.EVENT_READ, (task, talk))
+                # with nothing to wait for, select would wait for ever
+                for key, _ in selector.select() if selector.get_map() else []:
+                    task, talk = key.data
+                    with suppress(NotWarm):
+                        if not talk.listen():
                             continue
-                    selector.unregister(key.fileobj)
-                    key.fileobj.close()
-                    yield task, result
+                    selector.unregister(talk.connection)
+                    talk.connection.close()
+                    yield task, talk.result
         finally:
             # the judge ends what nobody waits for
             for key in list(selector.get_map().values()):
@@ -138,34 +134,59 @@ def _connect() -> socket.socket:
     return connection
 
 
-def _send(connection: socket.socket, task: Task) -> None:
-    message = {"do": "judge", "task": task.to_data(), "environment": dict(os.environ)}
-    try:
-        connection.sendall(wire.encode(message))
-    except OSError as error:
-        raise NotWarm(str(error)) from None
+class Talk:
+    """One task, and what the judge says of it.
 
+    Attributes:
+        result: None until the verdict came.
+    """
 
-def _receive(connection: socket.socket, lines: wire.Lines, events: Events) -> Result | None:
-    """What came: the result, or None if it is not complete yet."""
-    try:
-        data = connection.recv(1 << 20)
-        messages = lines.feed(data)
-    except (OSError, ValueError) as error:
-        raise NotWarm(str(error)) from None
-    if not data:
-        raise NotWarm("the judge has gone")
-    for message in messages:
+    def __init__(self, connection: socket.socket, events: Events) -> None:
+        self.connection, self._events, self._lines = connection, events, wire.Lines()
+        self.result: Result | None = None
+
+    def ask(self, task: Task) -> None:
+        message = {"do": "judge", "task": task.to_data(), "environment": dict(os.environ)}
+        try:
+            self.connection.sendall(wire.encode(message))
+        except OSError as error:
+            raise NotWarm(str(error)) from None
+        self._events.begun()
+
+    def listen(self) -> bool:
+        """Take what came; whether that is all there is to come."""
+        try:
+            data = self.connection.recv(1 << 20)
+            messages = self._lines.feed(data)
+        except (OSError, ValueError) as error:
+            return self._gone(str(error))
+        if not data:
+            return self._gone("the judge has gone")
+        # each is taken, also after one that says that it is the last
+        return any(list(map(self._take, messages)))
+
+    def _take(self, message: dict[str, Any]) -> bool:
         match message:
-            case {"result": dict(found)}:
-                result = wire.result_from_data(found)
-                events.judged(result)
-                return result
-            case {"test": dict(found)}:
-                events.tested(wire.test_from_data(found))
+            case {"test": dict(data)}:
+                self._events.tested(wire.test_from_data(data))
+            case {"result": dict(data)}:
+                self.result = wire.result_from_data(data)
+                self._events.judged(self.result)
+                return not self.result.undecided
+            case {"diagnosis": found} if self.result:
+                diagnosis = found and Diagnosis.from_data(found)
+                self.result = replace(self.result, undecided=False, diagnosis=diagnosis)
+                return True
             case _:
                 raise NotWarm("busy")
-    return None
+        return False
+
+    def _gone(self, words: str) -> bool:
+        if self.result is None:
+            raise NotWarm(words)
+        # the verdict stands, if without a diagnosis
+        self.result = replace(self.result, undecided=False)
+        return True
 
 
 def ensure_judge() -> None:

@@ -1,15 +1,16 @@
 """Messages between the command line and a warm judge: JSON, one object a line.
 
 To the judge: {"do": "judge", "task": {...}, "environment": {...}}, {"do": "status"} or
-{"do": "stop"}. From it: {"test": {...}} for each test as it ends, then {"result": {...}};
-or {"busy": true}, or {"status": {...}}.
+{"do": "stop"}. From it: {"test": {...}} for each test as it ends, then {"result": {...}},
+and, if that says that it is undecided, {"diagnosis": {...}} or {"diagnosis": null}; or
+{"busy": true}, or {"status": {...}}.
 """
 
 import json
 from dataclasses import asdict
 from typing import Any
 
-from grader.judge.protocol import Failure, Result, TestResult
+from grader.judge.protocol import Diagnosis, Failure, Result, TestResult
 
 # a task holds the attempt's source, a result what it printed
 LONGEST = 64 << 20
@@ -34,8 +35,13 @@ def result_to_data(result: Result) -> dict[str, Any]:
 
 def result_from_data(data: dict[str, Any]) -> Result:
     tests = tuple(test_from_data(test) for test in data.pop("tests"))
-    problem = data.pop("problem")
-    return Result(**data, tests=tests, problem=problem and Failure.from_data(problem))
+    problem, diagnosis = data.pop("problem"), data.pop("diagnosis")
+    return Result(
+        **data,
+        tests=tests,
+        problem=problem and Failure.from_data(problem),
+        diagnosis=diagnosis and Diagnosis.from_data(diagnosis),
+    )
 
 
 class Lines:

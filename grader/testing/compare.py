@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from grader.testing.difference import Tolerance, difference
+from grader.testing.observe import comparing
 from grader.testing.words import PLAIN_TENSORS, Mismatch, bare, has_type, named, show, versus
 
 
@@ -40,7 +41,8 @@ def assert_close(
     """
     if (rtol is None) != (atol is None) or (rtol is None) != (why is None):
         raise TypeError("give rtol, atol and why together: a tolerance carries its reason")
-    _compare(actual, expected, Tolerance(rtol, atol, why), label, exact=False)
+    with comparing(actual):
+        _compare(actual, expected, Tolerance(rtol, atol, why), label, exact=False)
 
 
 def assert_equal(actual: object, expected: object, *, label: str = "result") -> None:
@@ -49,7 +51,8 @@ def assert_equal(actual: object, expected: object, *, label: str = "result") -> 
     Raises:
         Mismatch: They differ in type or value; says where first.
     """
-    _compare(actual, expected, Tolerance(0.0, 0.0, None), label, exact=True)
+    with comparing(actual):
+        _compare(actual, expected, Tolerance(0.0, 0.0, None), label, exact=True)
 
 
 def _compare(

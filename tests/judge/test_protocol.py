@@ -18,10 +18,10 @@ from grader.judge.protocol import (
     Failure,
     Limits,
     Result,
-    Signer,
     Task,
     TestResult,
 )
+from grader.judge.signer import Signer
 from grader.judge.trace import learner_lines
 
 KEY = secrets.token_hex(32)

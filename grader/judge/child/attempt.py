@@ -32,7 +32,7 @@ def load_module(name: str, path: str, source: str | None = None) -> types.Module
     text = Path(path).read_text(encoding="utf-8") if source is None else source
     module = types.ModuleType(name)
     module.__file__ = path
-    # dataclasses and pickle look their module up here
+    # dataclasses look their module up here
     sys.modules[name] = module
     # tracebacks and triton read source lines; what is judged is this text, not the file's next
     linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)

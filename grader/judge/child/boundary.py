@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from grader.judge.child.surroundings import Modes
+from grader.judge.child.witness import Witness
 from grader.testing.forbid import Forbidden, forbidden
 from grader.testing.modes import quiet
 from grader.testing.unchanged import Snapshot
@@ -65,8 +66,12 @@ class Boundary:
         self._last: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
         self.violation: Mismatch | None = None
 
-    def new_test(self) -> None:
+    def new_test(self, witness: Witness) -> None:
+        """Args:
+        witness: Told of each call.
+        """
         self._depth, self._calls, self._last, self.violation = 0, 0, None, None
+        self._witness = witness
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -93,6 +98,7 @@ class Boundary:
         self._last = function, args, kwargs
         with quiet():
             before = self._snapshot(function, args, kwargs) if closely else None
+            self._witness.called(args, kwargs)
         modes = Modes()
         self._depth = 1
         try:
@@ -102,6 +108,9 @@ class Boundary:
             raise Ended(f"your code ended the program: {_shown(error)}") from error
         except (pytest.skip.Exception, pytest.exit.Exception, pytest.xfail.Exception) as error:
             raise Ended(f"your code ended the test: {type(error).__name__}") from error
+        except Exception as error:
+            self._witness.raised(error)
+            raise
         finally:
             self._depth = 0
             if closely:
@@ -113,6 +122,8 @@ class Boundary:
         if before is not None:
             with quiet():
                 before.check()
+        with quiet():
+            self._witness.returned(result)
         return self._checked(result)
 
     def _snapshot(

@@ -4,7 +4,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from grader.judge.protocol import Failure
+from grader.judge.protocol import Diagnosis, Failure
 from grader.judge.signer import Signer
 
 
@@ -34,9 +34,17 @@ class Reporter:
         """The judge itself failed, before there was an attempt."""
         self._send({"type": "broken", "failure": asdict(failure)})
 
-    def ended(self, cpu: float) -> None:
-        """All is said; cpu is the processor time of the tests, in seconds."""
-        self._send({"type": "ended", "cpu": cpu})
+    def ended(self, cpu: float, *, undecided: bool) -> None:
+        """The verdict stands.
+
+        Args:
+            cpu: Seconds of processor time that the tests took.
+            undecided: Whether a diagnosis follows.
+        """
+        self._send({"type": "ended", "cpu": cpu, "undecided": undecided})
+
+    def diagnosis(self, found: Diagnosis | None) -> None:
+        self._send({"type": "diagnosis", "found": found and asdict(found)})
 
     def _send(self, message: dict[str, Any]) -> None:
         if os.getpid() != self._process:

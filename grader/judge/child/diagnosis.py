@@ -1,0 +1,204 @@
+"""Which of the kata's named mistakes a failing attempt is: by what it computes.
+
+The solution with a mistake in it runs through the tests that the attempt fails. The
+mistake fits when it fails them with the same values, where the solution's differ.
+Where random draws make values incomparable, or the values are right and the claim is
+another, what the failures say must do.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from grader.content.card import Mistake
+from grader.judge.child.attempt import load_module, wrap
+from grader.judge.child.boundary import Boundary
+from grader.judge.child.likeness import alike, telling
+from grader.judge.child.runner import Ending, Program, Runner
+from grader.judge.protocol import Diagnosis, Task
+
+Endings = Mapping[pytest.Item, Ending]
+# what speaks for a mistake in one test, the strongest first
+VALUES, WORDS, CLAIMS = "values", "words", "claims"
+
+
+class OutOfTime(Exception):
+    pass
+
+
+def diagnose(task: Task, solution: str, runner: Runner, endings: Endings) -> Diagnosis | None:
+    """The mistake, or two together, that explain all that fails; None rather than a guess."""
+    case = Case(task, solution, runner, endings)
+    # who made a mistake fails its test
+    suspects = [mistake for mistake in task.mistakes if case.caught(mistake)]
+    found = case.look([(one,) for one in suspects if not one.fails or case.fails_as(one)])
+    if found is None and not case.late:
+        found = case.look(combinations(suspects, 2))
+    return found
+
+
+class Suspect:
+    """Mistakes made together.
+
+    Attributes:
+        evidence: What speaks for them, of the tests looked at so far.
+    """
+
+    def __init__(self, mistakes: Sequence[Mistake], program: Program) -> None:
+        self.mistakes, self.program = mistakes, program
+        self.evidence: set[str] = set()
+
+    @property
+    def known(self) -> bool:
+        """Whether there is nothing to find out by running more tests."""
+        (*_, last) = self.mistakes
+        return len(self.mistakes) == 1 and bool(last.fails) and bool(self.evidence - {CLAIMS})
+
+    def diagnosis(self, confidence: str) -> Diagnosis:
+        names = tuple(mistake.name for mistake in self.mistakes)
+        return Diagnosis(names, tuple(mistake.tell for mistake in self.mistakes), confidence)
+
+
+class Case:
+    """One attempt that fails.
+
+    Attributes:
+        failing: The tests that it fails, the fastest first.
+        late: Whether time ran out.
+    """
+
+    def __init__(self, task: Task, solution: str, runner: Runner, endings: Endings) -> None:
+        self._task, self._solution, self._runner, self._endings = task, solution, runner, endings
+        self._stub = Path(task.stub).read_text(encoding="utf-8")
+        self._deadline = time.monotonic() + task.limits.diagnosis
+        by_time = sorted(endings, key=lambda item: endings[item].seconds)
+        self.failing = [item for item in by_time if endings[item].outcome == "failed"]
+        self._passing = [item for item in by_time if endings[item].outcome == "passed"]
+        self._right: dict[str, Ending] = {}
+        self.late = False
+
+    def look(self, groups: Iterable[Sequence[Mistake]]) -> Diagnosis | None:
+        """The one group of mistakes that fits."""
+        left: list[Suspect] = []
+        try:
+            first = self._most_telling()
+            for mistakes in groups:
+                suspect = self._suspect(mistakes)
+                if suspect and self._holds(suspect, first):
+                    left.append(suspect)
+        except OutOfTime:
+            self.late = True
+            return None
+        try:
+            for item in self._rest(first, left):
+                left = [suspect for suspect in left if suspect.known or self._holds(suspect, item)]
+        except OutOfTime:
+            self.late = True
+        if self.late:
+            sure = len(left) == 1 and VALUES in left[0].evidence
+            return left[0].diagnosis("medium") if sure else None
+        for confidence, best in (
+            ("high", [suspect for suspect in left if VALUES in suspect.evidence]),
+            ("medium", [suspect for suspect in left if suspect.evidence == {WORDS}]),
+            # all claims fail for many reasons
+            ("low", left if self._passing else []),
+        ):
+            if best:
+                # those that cannot be told apart are none
+                return best[0].diagnosis(confidence) if len(best) == 1 else None
+        return None
+
+    def caught(self, mistake: Mistake) -> bool:
+        """Whether the attempt fails the test that catches the mistake."""
+        return any(mistake.catches(item.name) for item in self.failing)
+
+    def fails_as(self, mistake: Mistake) -> bool:
+        """Whether the attempt fails just what the mistake is known to fail."""
+        return {item.name.partition("[")[0] for item in self.failing} == set(mistake.fails)
+
+    def _most_telling(self) -> pytest.Item:
+        """A fast test in which the attempt computes something wrong, if there is one."""
+        for item in self.failing:
+            if telling(self._endings[item].witness.wrong):
+                return item
+        return self.failing[0]
+
+    def _rest(self, first: pytest.Item, suspects: list[Suspect]) -> Iterator[pytest.Item]:
+        """All other tests, those that tell the suspects apart before the others."""
+        named = [mistake for suspect in suspects for mistake in suspect.mistakes]
+        own = [item for item in self.failing if any(m.catches(item.name) for m in named)]
+        yield from dict.fromkeys(
+            item for item in (*own, *self.failing, *self._passing) if item is not first
+        )
+
+    def _holds(self, suspect: Suspect, item: pytest.Item) -> bool:
+        """Whether a test leaves the suspect in; adds to its evidence."""
+        mine, its = self._endings[item], self._run(item, suspect.program)
+        if mine.outcome == "passed":
+            return its.outcome != "failed"
+        return self._compare(mine, its, item, suspect.evidence)
+
+    def _compare(self, mine: Ending, its: Ending, item: pytest.Item, evidence: set[str]) -> bool:
+        """Whether an attempt and a suspect may fail a test for the same reason."""
+        if its.outcome != "failed" or mine.failure is None or its.failure is None:
+            return False
+        seen, other = mine.witness.seen, its.witness.seen
+        if len(seen) == len(other) and all(map(alike, seen, other)):
+            if VALUES in evidence:
+                return True
+            if self._wrong_values(mine, item):
+                evidence.add(VALUES)
+            elif (mine.failure.headline, mine.failure.facts) == (
+                its.failure.headline,
+                its.failure.facts,
+            ):
+                evidence.add(WORDS)
+            elif _bare(mine.failure.headline) == _bare(its.failure.headline):
+                evidence.add(CLAIMS)
+            else:
+                return False
+            return True
+        evidence.add(CLAIMS)
+        return mine.witness.chance and its.witness.chance
+
+    def _wrong_values(self, mine: Ending, item: pytest.Item) -> bool:
+        """Whether the attempt computed something that the solution does not."""
+        if telling(mine.witness.wrong):
+            return True
+        if item.name not in self._right:
+            self._right[item.name] = self._run(item, self._program(()))
+        right = self._right[item.name].witness.seen
+        return any(
+            telling(value) and not (i < len(right) and alike(value, right[i]))
+            for i, value in enumerate(mine.witness.seen)
+        )
+
+    def _run(self, item: pytest.Item, program: Program) -> Ending:
+        if time.monotonic() > self._deadline:
+            raise OutOfTime
+        return self._runner.run(item, program)
+
+    def _suspect(self, mistakes: Sequence[Mistake]) -> Suspect | None:
+        try:
+            return Suspect(mistakes, self._program(mistakes))
+        except Exception:
+            # two mistakes edit the same place, or the result does not load
+            return None
+
+    def _program(self, mistakes: Sequence[Mistake]) -> Program:
+        task, source = self._task, self._solution
+        for mistake in mistakes:
+            source = mistake.apply(source)
+        names = "-".join(mistake.name for mistake in mistakes) or "solution"
+        boundary = Boundary(task.forbids, task.mutates, lambda: None)
+        module = load_module("attempt", f"/kata/{names}.py", source)
+        return Program(module, wrap(module, self._stub, boundary), boundary)
+
+
+def _bare(words: str) -> str:
+    """Without numbers, which differ from one program to the next."""
+    return re.sub(r"[-+\d.,e]+", "#", words)
