@@ -1,10 +1,11 @@
 """Check: judge an attempt, and keep what came of it before anybody sees it."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grader.cli.desk import Desk
 from grader.content.card import Card, load_card
@@ -14,6 +15,7 @@ from grader.judge.cancel import Cancellation
 from grader.judge.events import Events
 from grader.judge.judging import judge
 from grader.judge.protocol import Limits, Result, TestResult
+from grader.judge.tasks import read_attempt
 
 if TYPE_CHECKING:
     from grader.progress.derive import KataState
@@ -50,7 +52,7 @@ def check(
     device: str = "auto",
     timeout: float | None = None,
     sweep: bool = False,
-    events: Events | None = None,
+    events: "CheckEvents | None" = None,
     cancel: Cancellation | None = None,
 ) -> Checked:
     """Judge one kata's attempt and append what came of it.
@@ -58,70 +60,108 @@ def check(
     Args:
         file: The attempt, if it does not lie in the practice folder.
         timeout: Seconds for one test.
-        events: Told of each step.
+        events: Told of each step; of the verdict before a diagnosis is looked for.
         sweep: One of many: it does not become the current kata.
         cancel: Ends the check when asked to; then nothing is recorded.
     """
     path = (file or desk.practice.attempt(kata)).absolute()
     limits = Limits(test=timeout, total=max(6 * timeout, 60.0)) if timeout else None
-    before = Before(desk, kata, events or Events())
-    result, source = judge(
-        kata, path, seed=seed, device=device, limits=limits, events=before, cancel=cancel
+    source = read_attempt(kata, path)
+    facts: dict[str, Any] = {"sweep": True} if sweep else {}
+    facts |= {"file": str(path)} if file else {}
+    keeper = Keeper(desk, kata, path, source, facts, events or CheckEvents())
+    result = judge(
+        kata, path, source, seed=seed, device=device, limits=limits, events=keeper, cancel=cancel
     )
-    former = before.state
-    desk.store.append(
-        "checked",
-        kata.id,
-        source=source,
-        verdict=result.verdict,
-        seed=result.seed,
-        seconds=round(result.seconds, 3),
-        passed=sum(test.outcome == "passed" for test in result.tests),
-        total=len(result.tests),
-        failing=[t.name for t in result.tests if t.outcome not in ("passed", "skipped")],
-        **({"sweep": True} if sweep else {}),
-        **({"file": str(path)} if file else {}),
-    )
-    whole = desk.state()
-    state = whole.of(kata.id)
-    timed = bool(former.round and former.round.timed)
-    following = None
-    if result.passed:
-        from grader.cli.actions import next_kata
-
-        following = next_kata(desk, whole, kata)
-    return Checked(
-        kata=kata,
-        path=path,
-        result=result,
-        card=load_card(kata),
-        state=state,
-        elapsed=state.elapsed(time.time()) if timed else None,
-        best_before=former.best,
-        first=result.passed and not (former.round and former.round.over),
-        following=following,
-    )
+    assert keeper.checked is not None
+    if result.diagnosis is None:
+        return keeper.checked
+    desk.store.append("diagnosed", kata.id, **asdict(result.diagnosis))
+    return replace(keeper.checked, result=result)
 
 
-class Before(Events):
-    """Reads where the person stood while the child is at work, and passes on what it is told."""
+class CheckEvents(Events):
+    """Told of a check's steps, and of what was kept of it."""
 
-    def __init__(self, desk: Desk, kata: Kata, events: Events) -> None:
-        self._desk, self._kata, self._events = desk, kata, events
+    def checked(self, checked: Checked) -> None:
+        """The verdict is kept: it can be shown."""
+
+
+class Keeper(Events):
+    """Keeps a verdict as soon as it stands, and passes on what it is told.
+
+    Args:
+        facts: What is to be remembered beside the verdict.
+
+    Attributes:
+        checked: None until then.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        kata: Kata,
+        path: Path,
+        source: str,
+        facts: Mapping[str, Any],
+        events: CheckEvents,
+    ) -> None:
+        self._desk, self._kata, self._path, self._source = desk, kata, path, source
+        self._facts, self._events = facts, events
+        self.checked: Checked | None = None
 
     @cached_property
-    def state(self) -> "KataState":
+    def _before(self) -> "KataState":
         return self._desk.state().of(self._kata.id)
 
     def begun(self) -> None:
-        assert self.state
+        # there is time while the child is at work
+        assert self._before
         self._events.begun()
 
     def tested(self, test: TestResult) -> None:
         self._events.tested(test)
 
     def judged(self, result: Result) -> None:
-        self._events.judged(result)
+        if result.broken:
+            # nobody's attempt was judged
+            return
+        before = self._before
+        self._desk.store.append(
+            "checked",
+            self._kata.id,
+            source=self._source,
+            verdict=result.verdict,
+            seed=result.seed,
+            seconds=round(result.seconds, 3),
+            passed=sum(test.outcome == "passed" for test in result.tests),
+            total=len(result.tests),
+            failing=[t.name for t in result.tests if t.outcome not in ("passed", "skipped")],
+            **self._facts,
+        )
+        self.checked = self._after(result, before)
+        self._events.checked(self.checked)
+
+    def _after(self, result: Result, before: "KataState") -> Checked:
+        whole = self._desk.state()
+        state = whole.of(self._kata.id)
+        timed = bool(before.round and before.round.timed)
+        following = None
+        if result.passed:
+            from grader.cli.actions import next_kata
+
+            following = next_kata(self._desk, whole, self._kata)
+        return Checked(
+            kata=self._kata,
+            path=self._path,
+            result=result,
+            card=load_card(self._kata),
+            state=state,
+            elapsed=state.elapsed(time.time()) if timed else None,
+            best_before=before.best,
+            first=result.passed and not (before.round and before.round.over),
+            following=following,
+        )
 
 
 def started_katas(desk: Desk) -> list[Kata]:

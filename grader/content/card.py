@@ -23,6 +23,8 @@ class Mistake:
         tell: What the learner reads.
         fails: All tests that it fails, where they are too slow to find that out when an
             attempt is diagnosed; empty elsewhere.
+        says: Words of the failure in caught_by, where the mistake is too slow to be run
+            again at all, such as one that waits for ever; empty elsewhere.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Mistake:
     caught_by: str
     tell: str
     fails: tuple[str, ...] = ()
+    says: str = ""
 
     def apply(self, solution: str) -> str:
         """The solution's text with the mistake in it; ValueError if it does not apply."""

@@ -10,13 +10,15 @@ from grader.content.catalog import Kata, load_catalog
 from grader.gate.report import Report
 from grader.gate.static import static_problems
 from grader.judge.judging import judge_tasks
-from grader.judge.protocol import Result, Task
+from grader.judge.protocol import Limits, Result, Task
 from grader.judge.tasks import new_seed, new_task
 
 SEEDS = 3
 # processor seconds on the solution; kernels are interpreted, and ranks are processes
 CPU_LIMIT = 2.0
 CPU_LIMIT_SLOW = 6.0
+# a learner waits a quarter of this, but not for as many checks at once
+DIAGNOSIS = 1.6
 
 # the ids that pytest makes of several numbers, such as [3-7-True]
 UNREADABLE = re.compile(r"\[-?[\d.]+(-(-?[\d.]+|True|False|None))+\]$")
@@ -63,7 +65,10 @@ def _trials(report: Report) -> Iterator[Trial]:
         *[("mistake", mistake.apply(solution), mistake) for mistake in card.mistakes],
     ]
     for kind, text, mistake in texts:
-        task = new_task(kata, text, _place(kata, kind), seed=new_seed())
+        limits = Limits(diagnosis=DIAGNOSIS)
+        task = new_task(
+            kata, text, _place(kata, kind), seed=new_seed(), limits=limits, diagnose=bool(mistake)
+        )
         if isinstance(task, Result):
             report.skipped = task.message
             return
@@ -134,3 +139,18 @@ def _judge_mistake(report: Report, mistake: Mistake, result: Result, tests: str,
         seen = f"caught by {', '.join(others)}" if others else f"verdict {result.verdict}"
         words = f"{mistake.caught_by} does not catch the mistake {mistake.name}"
         report.problems.append(f"{tests}: {words}, {seed} ({seen})")
+    elif found := _misjudged(mistake, result):
+        report.problems.append(f"solutions/{kata.track}/{kata.card.name}: {found}, {seed}")
+
+
+def _misjudged(mistake: Mistake, result: Result) -> str | None:
+    """What is wrong with the diagnosis of an attempt that makes one mistake."""
+    if result.diagnosis is None:
+        return (
+            f"the mistake {mistake.name} is not recognised: no other may compute the same in the "
+            "hidden tests; where these are slow, `fails` and `says` help (CONTRIBUTING.md)"
+        )
+    if result.diagnosis.mistakes != (mistake.name,):
+        others = " and ".join(result.diagnosis.mistakes)
+        return f"the mistake {mistake.name} is taken for {others}"
+    return None

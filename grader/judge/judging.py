@@ -12,41 +12,43 @@ from grader.judge.cold import start_cold
 from grader.judge.events import Events
 from grader.judge.pool import BEAT, Pool
 from grader.judge.protocol import Limits, Result, Task
-from grader.judge.tasks import look, new_seed, new_task, read_attempt
+from grader.judge.tasks import look, new_seed, new_task
 
 
 def judge(
     kata: Kata,
     attempt: Path,
+    source: str,
     *,
     seed: int | None = None,
     device: str = "auto",
     limits: Limits | None = None,
     events: Events | None = None,
     cancel: Cancellation | None = None,
-) -> tuple[Result, str]:
-    """Judge the file at attempt; the result, and the text that was judged.
+) -> Result:
+    """Judge an attempt.
 
     Args:
+        attempt: Its path, for messages.
+        source: Its text, which is what is judged.
         events: Told of each step; of the verdict once, before this returns.
         cancel: Ends the check when asked to.
 
     Raises:
-        KataError: There is no such file, or the judge itself does not start.
+        KataError: The judge itself does not start.
         Cancelled: It was ended.
     """
     events = events or Events()
     seed = new_seed() if seed is None else seed
-    source = read_attempt(kata, attempt)
     early = look(kata, source, attempt, seed)
     if early is not None:
         events.judged(early)
-        return early, source
+        return early
     task = new_task(kata, source, attempt, seed=seed, device=device, limits=limits, diagnose=True)
     if isinstance(task, Result):
         events.judged(task)
-        return task, source
-    return judge_task(task, events, cancel), source
+        return task
+    return judge_task(task, events, cancel)
 
 
 def judge_task(

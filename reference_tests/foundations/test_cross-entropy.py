@@ -198,11 +198,23 @@ def test_large_logits_give_finite_gradients(attempt):
 
 def test_a_logit_of_minus_infinity_has_no_probability(attempt):
     logits, targets = make_inputs(6, 5)
+    targets[targets == -100] = 2
     masked = torch.cat([torch.full((6, 1), -math.inf), logits], dim=1)
-    shifted = torch.where(targets == -100, targets, targets + 1)  # class 0 is the masked one
     expected = functional.cross_entropy(logits, targets)
 
-    assert_close(attempt.cross_entropy(masked, shifted), expected)
+    # class 0 is the masked one
+    assert_close(attempt.cross_entropy(masked, targets + 1), expected)
+
+
+@pytest.mark.parametrize("masked", [0, 3, 6], ids=["first-class", "middle-class", "last-class"])
+def test_an_ignored_target_adds_nothing_where_a_logit_is_minus_infinity(attempt, masked):
+    logits, targets = make_inputs(6, 7)
+    targets[0] = -100
+    targets[targets == masked] = 1
+    logits[:, masked] = -math.inf
+    expected = functional.cross_entropy(logits, targets)
+
+    assert_close(attempt.cross_entropy(logits, targets), expected)
 
 
 def test_the_gradient_of_a_logit_of_minus_infinity_is_zero(attempt):

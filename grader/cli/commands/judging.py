@@ -10,6 +10,7 @@ from grader.cli.commands.options import Json, MaybeName, open_desk, print_json
 from grader.errors import KataError
 
 if TYPE_CHECKING:
+    from grader.cli.checking import Checked
     from grader.cli.desk import Desk
     from grader.content.catalog import Kata
 
@@ -57,33 +58,37 @@ def _check(
     desk: "Desk", katas: "list[Kata]", *, as_json: bool, verbose: bool, sweep: bool, **options: Any
 ) -> int:
     from grader.cli.checking import check as judge_one
+    from grader.cli.render.live import Judging
+
+    def show(one: "Checked") -> None:
+        # a sweep and JSON are shown as a whole
+        if not (sweep or as_json):
+            from grader.cli.render.check import show_verdict
+            from grader.cli.render.console import console
+
+            show_verdict(console(), one, verbose=verbose)
 
     checked = []
-    try:
-        if as_json:
-            checked = [judge_one(desk, kata, sweep=sweep, **options) for kata in katas]
-        else:
-            from grader.cli.render.live import Judging
-
-            for kata in katas:
-                with Judging(kata) as events:
-                    one = judge_one(desk, kata, sweep=sweep, events=events, **options)
-                checked.append(one)
-    except KeyboardInterrupt:
-        print("interrupted: this check was not recorded, your file is untouched", file=sys.stderr)
-        return 130
+    for kata in katas:
+        with Judging(kata, show, quiet=as_json) as events:
+            try:
+                checked.append(judge_one(desk, kata, sweep=sweep, events=events, **options))
+            except KeyboardInterrupt:
+                was = "recorded" if events.kept else "not recorded, your file is untouched"
+                print(f"interrupted: this check was {was}", file=sys.stderr)
+                return 130
     if as_json:
         data = [one.result.to_data() for one in checked]
         print_json(data if sweep else data[0])
     else:
-        from grader.cli.render.check import show_check
+        from grader.cli.render.check import show_rest
         from grader.cli.render.console import console
         from grader.cli.render.listing import show_sweep
 
         if sweep:
             show_sweep(console(), checked)
         else:
-            show_check(console(), checked[0], verbose=verbose)
+            show_rest(console(), checked[0])
     good = ("passed", "skipped") if sweep else ("passed",)
     return 0 if all(one.result.verdict in good for one in checked) else 1
 

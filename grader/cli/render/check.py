@@ -1,12 +1,11 @@
 """A verdict as the learner reads it: each claim, what fails in full, and what to do next."""
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from grader.cli.checking import Checked
-from grader.cli.render.console import clock, duration, mark, minutes_style
-from grader.judge.protocol import Failure, Result, TestResult
+from grader.cli.render.console import Indented, clock, duration, mark, minutes_style
+from grader.judge.protocol import Diagnosis, Failure, Result, TestResult
 
 # more than this scrolls the first away; the rest is told in a line each
 IN_FULL = 3
@@ -21,22 +20,44 @@ WORDS = {
 }
 
 
-def show_check(out: Console, checked: Checked, *, verbose: bool = False) -> None:
+def show_verdict(out: Console, checked: Checked, *, verbose: bool = False) -> None:
+    """All that is known at once."""
     out.print(heading(checked))
-    out.print(whole(checked, verbose=verbose))
+    out.print(verdict(checked, verbose=verbose))
 
 
-def whole(checked: Checked, *, verbose: bool = False) -> Group:
-    """All below the heading."""
+def show_rest(out: Console, checked: Checked) -> None:
+    """What may take a moment longer, and what to do next."""
+    out.print(rest(checked))
+
+
+def verdict(checked: Checked, *, verbose: bool = False) -> Group:
     result = checked.result
     rows: list[RenderableType] = []
     if result.printed.strip():
-        rows.append(_indented(printed(result.printed, "printed on import"), 4))
+        rows.append(Indented(printed(result.printed, "printed on import"), 4))
     rows.append(claims(result, verbose=verbose))
     told = {test.failure for test in result.tests}
     if result.problem and result.problem not in told:
-        rows.append(_indented(failure(result.problem), 2))
-    return Group(*rows, "", summary(checked), *next_steps(checked))
+        rows.append(Indented(failure(result.problem), 2))
+    return Group(*rows, "", summary(checked))
+
+
+def rest(checked: Checked) -> Group:
+    rows = [diagnosis(found)] if (found := checked.result.diagnosis) else []
+    return Group(*rows, *next_steps(checked))
+
+
+def diagnosis(found: Diagnosis) -> Group:
+    """The mistake in a sentence, as sure as it is."""
+    words = {
+        "high": "What your code computes is",
+        "medium": "It looks like",
+        "low": "It fails the same claims as",
+    }[found.confidence]
+    which = "this mistake" if len(found.tells) == 1 else "these mistakes together"
+    tells = [Indented(Text(tell, style="name"), 2) for tell in found.tells]
+    return Group(Text(f"{words} {which}:"), *tells)
 
 
 def heading(checked: Checked) -> Text:
@@ -57,17 +78,17 @@ def claims(result: Result, *, verbose: bool = False) -> Group:
             continue
         rows.append(_claim(test, width))
         if test.printed.strip() and (test.outcome != "passed" or verbose or _few(result)):
-            rows.append(_indented(printed(test.printed), 6))
+            rows.append(Indented(printed(test.printed), 6))
         if test.failure is None or (unbegun and not verbose):
             continue
         known = any(_same(test.failure, other) for other in told)
         full = verbose or (len(told) < IN_FULL and not known)
         if test.outcome == "skipped":
-            rows.append(_indented(Text(test.failure.headline, style="soft"), 6))
+            rows.append(Indented(Text(test.failure.headline, style="soft"), 6))
         elif full:
-            rows.append(_indented(failure(test.failure), 6))
+            rows.append(Indented(failure(test.failure), 6))
         else:
-            rows.append(_indented(Text(test.failure.headline), 6))
+            rows.append(Indented(Text(test.failure.headline), 6))
         told.append(test.failure)
     if len(unjudged) > 3 and not verbose:
         rows.append(Text.assemble("  ", mark("unjudged"), f" {len(unjudged)} more not judged"))
@@ -169,10 +190,6 @@ def _after_pass(checked: Checked) -> list[Text]:
 def _step(command: str, why: str = "") -> Text:
     text = Text.assemble(("next: ", "soft"), (command, "key"))
     return text.append(f"  {why}", style="soft") if why else text
-
-
-def _indented(content: RenderableType, columns: int) -> Padding:
-    return Padding(content, (0, 0, 0, columns), expand=False)
 
 
 def _same(one: Failure, other: Failure) -> bool:

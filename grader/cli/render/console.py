@@ -3,7 +3,8 @@
 import os
 import sys
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 from rich.theme import Theme
 
@@ -44,6 +45,20 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
     return Console(stderr=stderr, theme=THEME, highlight=False, width=width, emoji=False)
+
+
+class Indented:
+    """Content that begins some columns further in, without blanks behind it."""
+
+    def __init__(self, content: RenderableType, columns: int) -> None:
+        self._content, self._columns = content, columns
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        inner = options.update(width=max(options.max_width - self._columns, 1))
+        for line in console.render_lines(self._content, inner, pad=False):
+            yield Segment(" " * self._columns)
+            yield from line
+            yield Segment.line()
 
 
 def mark(kind: str) -> Text:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from grader.cli.checking import Checked, CheckEvents
 from grader.content.catalog import Kata
-from grader.judge.events import Events
 from grader.judge.protocol import TestResult
 
 if TYPE_CHECKING:
@@ -14,14 +14,18 @@ if TYPE_CHECKING:
     from grader.gate.report import Report
 
 
-class Judging(Events):
-    """A spinner that counts the claims as they are judged. Use as a context.
+class Judging(CheckEvents):
+    """A spinner that counts the claims as they are judged, then the verdict. Use as a context.
 
     Rich is imported once the child is at work, and not before.
+
+    Attributes:
+        kept: Whether the verdict is.
     """
 
-    def __init__(self, kata: Kata) -> None:
-        self._kata = kata
+    def __init__(self, kata: Kata, show: Callable[[Checked], None], *, quiet: bool = False) -> None:
+        self._kata, self._show, self._quiet = kata, show, quiet
+        self.kept = False
         self._held = self._failed = 0
         self._status: Status | None = None
         self._stack = ExitStack()
@@ -33,6 +37,8 @@ class Judging(Events):
         self._stack.close()
 
     def begun(self) -> None:
+        if self._quiet:
+            return
         import grader.cli.render.check
         from grader.cli.render.console import console
 
@@ -51,6 +57,11 @@ class Judging(Events):
             words = f"[soft]{self._kata.slug}:[/] [good]{self._held} hold[/]"
             more = f", [bad]{self._failed} do not[/]" if self._failed else ""
             self._status.update(words + more)
+
+    def checked(self, checked: Checked) -> None:
+        self.kept = True
+        self._stack.close()
+        self._show(checked)
 
 
 @contextmanager

@@ -3,12 +3,11 @@
 import re
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.text import Text
 
 from grader.cli.actions import Hint, Paused, Reset, Solution, Started
-from grader.cli.render.console import clock
+from grader.cli.render.console import Indented, clock
 from grader.content.catalog import Kata
 from grader.content.stub import read_specs
 
@@ -34,7 +33,7 @@ def spec(kata: Kata) -> Group:
     rows: list[RenderableType] = [facts(kata)]
     for part in read_specs(kata.stub):
         code = Syntax(part.signature, "python", theme="ansi_dark", word_wrap=True)
-        rows += ["", code, Padding(_docstring(part.docstring), (0, 0, 0, 4), expand=False)]
+        rows += ["", code, Indented(_docstring(part.docstring), 4)]
     return Group(*rows)
 
 

@@ -17,7 +17,7 @@ from textual.widgets import Footer, Static
 from watchfiles import Change, awatch
 
 from grader.cli import actions
-from grader.cli.checking import Checked, check
+from grader.cli.checking import Checked, CheckEvents, check
 from grader.cli.desk import Desk
 from grader.cli.render import check as verdict
 from grader.cli.render import spec as spec_view
@@ -26,7 +26,6 @@ from grader.cli.watch.screens import Katas, Question, Reading
 from grader.content.catalog import Kata
 from grader.errors import KataError
 from grader.judge.cancel import Cancellation, Cancelled
-from grader.judge.events import Events
 from grader.judge.protocol import TestResult
 from grader.progress.derive import KataState
 
@@ -140,13 +139,14 @@ class WatchApp(App[None]):
     def _judge(self, kata: Kata, cancel: Cancellation) -> None:
         with cancel:
             try:
-                checked = check(self._desk, kata, events=Counting(self, cancel), cancel=cancel)
+                checked = check(self._desk, kata, events=Telling(self, cancel), cancel=cancel)
             except Cancelled:
                 return
             except KataError as error:
                 self.call_from_thread(self._fail, cancel, str(error))
                 return
-        self.call_from_thread(self._show, cancel, checked)
+        if checked.result.diagnosis:
+            self.call_from_thread(self.show, cancel, checked)
 
     def count(self, cancel: Cancellation, test: TestResult) -> None:
         if cancel is self._cancel and test.outcome not in ("passed", "skipped"):
@@ -159,13 +159,13 @@ class WatchApp(App[None]):
             self.query_one("#claims", Static).update(Text(words, style="bad"))
             self._draw_head()
 
-    def _show(self, cancel: Cancellation, checked: Checked) -> None:
+    def show(self, cancel: Cancellation, checked: Checked) -> None:
         if cancel is not self._cancel:
             return
-        self._cancel = None
         self._state = verdict.words(checked.result)
         self._set_clock(checked.state.elapsed(time.time()), ticking=not _over(checked.state))
-        self.query_one("#claims", Static).update(verdict.whole(checked))
+        both = Group(verdict.verdict(checked), verdict.rest(checked))
+        self.query_one("#claims", Static).update(both)
         self._draw_head()
 
     # the head
@@ -235,14 +235,17 @@ class WatchApp(App[None]):
         self.exit()
 
 
-class Counting(Events):
-    """Tells the screen, from a check's thread, of each claim."""
+class Telling(CheckEvents):
+    """Tells the screen, from a check's thread, of each claim and of the verdict."""
 
     def __init__(self, app: WatchApp, cancel: Cancellation) -> None:
         self._app, self._cancel = app, cancel
 
     def tested(self, test: TestResult) -> None:
         self._app.call_from_thread(self._app.count, self._cancel, test)
+
+    def checked(self, checked: Checked) -> None:
+        self._app.call_from_thread(self._app.show, self._cancel, checked)
 
 
 def _when(action: Callable[[], None], yes: bool | None) -> None:

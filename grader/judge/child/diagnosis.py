@@ -35,9 +35,12 @@ def diagnose(task: Task, solution: str, runner: Runner, endings: Endings) -> Dia
     case = Case(task, solution, runner, endings)
     # who made a mistake fails its test
     suspects = [mistake for mistake in task.mistakes if case.caught(mistake)]
-    found = case.look([(one,) for one in suspects if not one.fails or case.fails_as(one)])
+    alone = [one for one in suspects if not one.fails or case.fails_as(one)]
+    found = case.look([(one,) for one in alone if not one.says])
+    if found is None and len(said := [one for one in alone if one.says]) == 1:
+        found = Diagnosis((said[0].name,), (said[0].tell,), "low")
     if found is None and not case.late:
-        found = case.look(combinations(suspects, 2))
+        found = case.look(combinations([one for one in suspects if not one.says], 2))
     return found
 
 
@@ -113,8 +116,9 @@ class Case:
         return None
 
     def caught(self, mistake: Mistake) -> bool:
-        """Whether the attempt fails the test that catches the mistake."""
-        return any(mistake.catches(item.name) for item in self.failing)
+        """Whether the attempt fails the test that catches the mistake, in its words."""
+        failures = (self._endings[i].failure for i in self.failing if mistake.catches(i.name))
+        return any(failure and mistake.says in failure.headline for failure in failures)
 
     def fails_as(self, mistake: Mistake) -> bool:
         """Whether the attempt fails just what the mistake is known to fail."""
