@@ -140,7 +140,8 @@ def _judge_mistake(report: Report, mistake: Mistake, result: Result, tests: str,
         words = f"{mistake.caught_by} does not catch the mistake {mistake.name}"
         report.problems.append(f"{tests}: {words}, {seed} ({seen})")
     elif found := _misjudged(mistake, result):
-        report.problems.append(f"solutions/{kata.track}/{kata.card.name}: {found}, {seed}")
+        card = f"solutions/{report.kata.track}/{report.kata.card.name}"
+        report.problems.append(f"{card}: {found}, {seed}")
 
 
 def _misjudged(mistake: Mistake, result: Result) -> str | None:
