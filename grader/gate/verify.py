@@ -1,12 +1,14 @@
 """Runs each kata's hidden tests on its stub, its solution and its mistakes."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.content.card import Mistake, load_card
 from grader.content.catalog import Kata, load_catalog
+from grader.gate.mutants.general import require_cosmic_ray
+from grader.gate.mutation import Listener, score_mutants
 from grader.gate.report import Report
 from grader.gate.static import static_problems
 from grader.judge.judging import judge_tasks
@@ -17,13 +19,11 @@ SEEDS = 3
 # processor seconds on the solution; kernels are interpreted, and ranks are processes
 CPU_LIMIT = 2.0
 CPU_LIMIT_SLOW = 6.0
-# a learner waits a quarter of this, but not for as many checks at once
-DIAGNOSIS = 1.6
+# a learner waits for less, but not while the machine is busy with many checks
+DIAGNOSIS = 10.0
 
 # the ids that pytest makes of several numbers, such as [3-7-True]
 UNREADABLE = re.compile(r"\[-?[\d.]+(-(-?[\d.]+|True|False|None))+\]$")
-
-Listener = Callable[[int, int, Report | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,16 @@ class Trial:
     mistake: Mistake | None = None
 
 
-def verify_katas(katas: list[Kata], *, jobs: int, listener: Listener | None = None) -> list[Report]:
-    """Look at the files of each kata, then run what can run, so many at once."""
+def verify_katas(
+    katas: list[Kata], *, jobs: int, mutants: bool = False, listener: Listener | None = None
+) -> list[Report]:
+    """Look at the files of each kata, then run what can run, so many at once.
+
+    Args:
+        mutants: Whether to judge the mutants of those that are sound otherwise.
+    """
+    if mutants:
+        require_cosmic_ray()
     catalog = load_catalog()
     reports = [Report(kata, static_problems(kata, catalog)) for kata in katas]
     trials = {
@@ -52,6 +60,8 @@ def verify_katas(katas: list[Kata], *, jobs: int, listener: Listener | None = No
         tell(done, len(trials), trial.report)
     for report in reports:
         _judge_time(report)
+    if mutants:
+        score_mutants(reports, jobs=jobs, listener=tell)
     return reports
 
 
@@ -113,6 +123,7 @@ def _judge_solution(report: Report, result: Result, tests: str, seed: str) -> No
         if not failing:
             report.problems.append(f"{tests}: the solution is not judged, {seed}: {result.message}")
     report.cpu = max(report.cpu, result.cpu)
+    report.slowest = max(report.slowest, *(test.seconds for test in result.tests), 0.0)
     if unreadable := [test.name for test in result.tests if UNREADABLE.search(test.name)]:
         words = f"{unreadable[0]} tells a learner nothing; give its parameters ids"
         if (problem := f"{tests}: {words}") not in report.problems:

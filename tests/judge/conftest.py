@@ -48,7 +48,8 @@ class Court:
         done = self.learner.run("check", kata, *args)
         assert done.returncode in (0, 1), done.stderr
         assert not done.stderr
-        self.verdicts.append(self.learner.events()[-1]["verdict"])
+        checks = [event for event in self.learner.events() if event["kind"] == "checked"]
+        self.verdicts.append(checks[-1]["verdict"])
         self.look_behind()
         return str(done.stdout)
 
