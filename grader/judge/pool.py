@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # how soon the end of a child and the passing of a limit are seen
 BEAT = 0.02
+# and the number of the process that clears it away
+PREFIX = "kata-check-"
 
 
 class Pool:
@@ -41,6 +43,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         for watch in list(self._running.values()):
             self.cancel(watch.task.key)
+        clear_away()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -50,7 +53,7 @@ class Pool:
     ) -> None:
         """Launch a child for the task."""
         events = events or Events()
-        base = tempfile.mkdtemp(prefix="kata-")
+        base = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
         try:
             folder = Path(base, "work")
             folder.mkdir()
@@ -109,3 +112,15 @@ class Pool:
                 self._selector.unregister(pipe)
             os.close(pipe)
         shutil.rmtree(Path(watch.task.folder).parent, ignore_errors=True)
+
+
+def clear_away() -> None:
+    """Remove folders whose process was killed before it could."""
+    with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX):
+                from psutil import pid_exists
+
+                owner = entry.name.removeprefix(PREFIX).partition("-")[0]
+                if owner.isdigit() and not pid_exists(int(owner)):
+                    shutil.rmtree(entry.path, ignore_errors=True)

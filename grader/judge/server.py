@@ -18,7 +18,7 @@ from typing import Any
 
 from grader.judge import runtime, wire
 from grader.judge.events import Events
-from grader.judge.pool import BEAT, Pool
+from grader.judge.pool import BEAT, Pool, clear_away
 from grader.judge.protocol import Result, Task, TestResult
 
 IDLE = float(os.environ.get("KATA_JUDGE_IDLE", "600"))
@@ -206,6 +206,7 @@ def main() -> None:
         from grader.judge.child.warm import load
 
         load()
+        clear_away()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(path))
             os.chmod(path, 0o600)

@@ -159,3 +159,19 @@ def test_checks_at_the_same_time_do_not_end_each_other(bench, tmp_path: Path):
     assert codes == [0, 1, 0]
     verdicts = [event["verdict"] for event in bench.learner.events()]
     assert sorted(verdicts) == ["crashed", "passed", "passed"]
+
+
+def test_the_folder_of_a_check_that_was_killed_goes_with_the_next(alone, tmp_path):
+    alone.env["TMPDIR"] = str(tmp_path)
+    alone.write("attention/gqa", "import time\ntime.sleep(60)\n")
+    process = alone.popen("check", "gqa")
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob("kata-*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert list(tmp_path.glob("kata-*"))
+
+    alone.check("attention/gqa", "def grouped_query_attention(q, k, v, *, causal=True): pass\n")
+
+    assert list(tmp_path.glob("kata-*")) == []

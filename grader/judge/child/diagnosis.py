@@ -96,13 +96,16 @@ class Case:
         except OutOfTime:
             self.late = True
             return None
+        item = first
         try:
             for item in self._rest(first, left):
                 left = [suspect for suspect in left if suspect.known or self._holds(suspect, item)]
         except OutOfTime:
             self.late = True
         if self.late:
-            sure = len(left) == 1 and VALUES in left[0].evidence
+            # two together are taken for two others sooner than one for another
+            enough = len(left[0].mistakes) == 1 or item in self._passing if left else False
+            sure = len(left) == 1 and VALUES in left[0].evidence and enough
             return left[0].diagnosis("medium") if sure else None
         for confidence, best in (
             ("high", [suspect for suspect in left if VALUES in suspect.evidence]),
