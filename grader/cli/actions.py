@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.cli.desk import Desk
-from grader.content.card import Card, load_card
+from grader.content.card import Card, Mistake, load_card
 from grader.content.catalog import Kata
 from grader.errors import KataError
 from grader.progress.derive import KataState, State
@@ -17,6 +17,8 @@ class Started:
     kept: Where the attempt that was there went, for a fresh start.
     resumed: Whether the attempt was there already.
     elapsed: Seconds on the clock so far.
+    bugs: How many a debug round has, if that was asked for.
+    spoils: Whether a debug round shows what the person has yet to write.
     """
 
     kata: Kata
@@ -25,10 +27,16 @@ class Started:
     resumed: bool
     elapsed: float
     state: KataState
+    bugs: int | None = None
+    spoils: bool = False
 
 
 def start(desk: Desk, kata: Kata, *, fresh: bool = False) -> Started:
     """Place the stub, if need be, and let the clock run."""
+    if kata.debug:
+        from grader.cli import debugging
+
+        return debugging.start(desk, kata, fresh=fresh)
     kept = desk.practice.set_aside(kata) if fresh else None
     resumed = desk.practice.attempt(kata).exists()
     path = desk.practice.place_stub(kata)
@@ -50,7 +58,12 @@ class Hint:
 
 def hint(desk: Desk, kata: Kata) -> Hint:
     """The next hint, counted before it is shown; all of them once they have been seen."""
-    hints = load_card(kata).hints
+    if kata.debug:
+        from grader.cli import debugging
+
+        hints = debugging.hints(desk, kata)
+    else:
+        hints = load_card(kata).hints
     seen = desk.state().of(kata.id).hints
     number = min(seen + 1, len(hints))
     if seen < len(hints):
@@ -59,21 +72,39 @@ def hint(desk: Desk, kata: Kata) -> Hint:
 
 
 def gives_up(desk: Desk, kata: Kata) -> bool:
-    """Whether looking at the solution now counts as giving up."""
+    """Whether looking at the solution now counts as giving up.
+
+    Raises:
+        KataError: It is a debug round that was never started: there is nothing to show.
+    """
+    if kata.debug:
+        from grader.cli import debugging
+
+        debugging.bugs_of(desk, kata)
     this = desk.state().of(kata.id).round
     return this is None or not this.over
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
+    """Attributes:
+    text: The code, or for a debug round the diff to it.
+    bugs: What was planted in a debug round.
+    """
+
     kata: Kata
     text: str
     card: Card
+    bugs: tuple[Mistake, ...] = ()
 
 
 def solution(desk: Desk, kata: Kata) -> Solution:
     if gives_up(desk, kata):
         desk.store.append("gave_up", kata.id)
+    if kata.debug:
+        from grader.cli import debugging
+
+        return debugging.solution(desk, kata)
     return Solution(kata, kata.solution.read_text(encoding="utf-8"), load_card(kata))
 
 
@@ -86,6 +117,10 @@ class Reset:
 
 def reset(desk: Desk, kata: Kata) -> Reset:
     """A fresh stub and a new clock; the attempt that was there goes to the history."""
+    if kata.debug:
+        from grader.cli import debugging
+
+        return debugging.reset(desk, kata)
     kept = desk.practice.set_aside(kata)
     path = desk.practice.place_stub(kata)
     desk.store.append("reset", kata.id)

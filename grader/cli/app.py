@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.command("list")(practice.list_)
 app.command()(practice.start)
+app.command()(practice.debug)
 app.command()(judging.check)
 app.command()(judging.watch)
 app.command()(practice.hint)

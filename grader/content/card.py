@@ -9,7 +9,7 @@ from grader.content.catalog import Kata
 from grader.errors import KataError
 
 REQUIREMENTS = ("triton", "ranks")
-FIELDS = {"forbids", "requires", "mutates", "hints", "mistakes", "follow_ups"}
+FIELDS = {"forbids", "requires", "mutates", "hints", "mistakes", "follow_ups", "equivalent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,20 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
+class Equivalent:
+    """A mechanical change of the solution that is as right as the solution.
+
+    Attributes:
+        before, after: The lines that differ, as kata verify --mutants prints them.
+        reason: Why no test can tell.
+    """
+
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FollowUp:
     ask: str
     answer: str
@@ -66,6 +80,7 @@ class Card:
     hints: tuple[str, ...]
     mistakes: tuple[Mistake, ...]
     follow_ups: tuple[FollowUp, ...]
+    equivalent: tuple[Equivalent, ...] = ()
 
 
 def load_card(kata: Kata) -> Card:
@@ -101,7 +116,18 @@ def parse_card(text: str) -> Card:
         follow_ups=tuple(
             FollowUp(item["ask"].strip(), item["answer"].strip()) for item in data["follow_ups"]
         ),
+        equivalent=_equivalent(data.get("equivalent", [])),
     )
+
+
+def _equivalent(tables: Any) -> tuple[Equivalent, ...]:
+    if not isinstance(tables, list):
+        raise ValueError("equivalent is a list: write [[equivalent]] over each")
+    for table in tables:
+        if set(table) != {"before", "after", "reason"}:
+            fields = "before, after and reason"
+            raise ValueError(f"equivalent has {', '.join(table)}; give it {fields}")
+    return tuple(Equivalent(**{key: text.strip() for key, text in t.items()}) for t in tables)
 
 
 def _mistakes(tables: Any) -> tuple[Mistake, ...]:

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from grader.errors import KataError
 
 LEVELS = ("warmup", "easy", "medium", "hard", "expert")
+# a debug round is a kata of its own to the person, with the content of another
+DEBUG = ".debug"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,29 @@ class Kata:
         return f"{self.track}/{self.slug}"
 
     @property
+    def debug(self) -> bool:
+        """Whether it is a debug round: to find mistakes in, not to write."""
+        return self.slug.endswith(DEBUG)
+
+    def debugged(self) -> "Kata":
+        """The kata's debug round: gqa.debug, in half the time."""
+        if self.debug:
+            return self
+        minutes = max(-(-self.minutes // 2), 5)
+        return replace(self, slug=self.slug + DEBUG, minutes=minutes)
+
+    @property
+    def base(self) -> str:
+        """The slug of the kata whose files these are."""
+        return self.slug.removesuffix(DEBUG)
+
+    @property
     def stub(self) -> Path:
-        return content_root() / "katas" / self.track / f"{self.slug}.py"
+        return content_root() / "katas" / self.track / f"{self.base}.py"
 
     @property
     def solution(self) -> Path:
-        return content_root() / "solutions" / self.track / f"{self.slug}.py"
+        return content_root() / "solutions" / self.track / f"{self.base}.py"
 
     @property
     def card(self) -> Path:
@@ -48,7 +67,7 @@ class Kata:
 
     @property
     def tests(self) -> Path:
-        return content_root() / "reference_tests" / self.track / f"test_{self.slug}.py"
+        return content_root() / "reference_tests" / self.track / f"test_{self.base}.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +88,14 @@ class Catalog:
             yield from track.katas
 
     def find(self, name: str) -> Kata:
-        """The kata of a slug or an id.
+        """The kata of a slug or an id, or its debug round: gqa.debug.
 
         Raises:
             KataError: There is none; says what comes close.
         """
         wanted = name.strip().removesuffix(".py").lower().replace("_", "-")
+        if wanted.endswith(DEBUG):
+            return self.find(wanted.removesuffix(DEBUG)).debugged()
         for kata in self:
             if wanted in (kata.slug, kata.id):
                 return kata
@@ -92,7 +113,7 @@ class Catalog:
     def after(self, kata: Kata) -> Iterator[Kata]:
         """The katas that follow in teaching order, round to the one before this."""
         katas = list(self)
-        here = katas.index(kata)
+        here = katas.index(self.find(kata.id.removesuffix(DEBUG)))
         yield from katas[here + 1 :]
         yield from katas[:here]
 

@@ -10,6 +10,20 @@ from grader.progress.store import Event
 AWAY = 3600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Bugs:
+    """What was planted for a debug round.
+
+    Attributes:
+        source: The key of the file's text in the store.
+        lines: The first and the last line of each mistake in it, by name.
+    """
+
+    seed: int
+    source: str
+    lines: dict[str, tuple[int, int]]
+
+
 @dataclass(slots=True)
 class Round:
     """One go at a kata, from its stub to a pass, a look at the solution, or a fresh start.
@@ -18,6 +32,7 @@ class Round:
         seconds: The time at work: pauses and absences left out.
         timed: Whether there was a start; what was checked without one has no time.
         solved: When it passed first, in seconds since the epoch.
+        bugs: Of a debug round, what is to be found.
     """
 
     began: float
@@ -28,6 +43,7 @@ class Round:
     solved: float | None = None
     given_up: bool = False
     last: float | None = None
+    bugs: Bugs | None = None
 
     @property
     def over(self) -> bool:
@@ -52,14 +68,16 @@ class KataState:
     @property
     def best(self) -> float | None:
         """Seconds of the fastest round that passed without the solution."""
-        return min((r.seconds for r in self._won() if r.timed), default=None)
+        return min((r.seconds for r in self.won if r.timed), default=None)
 
-    def _won(self) -> list[Round]:
+    @property
+    def won(self) -> list[Round]:
+        """The rounds that passed without the solution."""
         return [r for r in self.rounds if r.solved is not None and not r.given_up]
 
     @property
     def status(self) -> str:
-        if self._won():
+        if self.won:
             return "solved"
         if any(r.given_up for r in self.rounds):
             return "given up"
@@ -84,7 +102,7 @@ class KataState:
 
 @dataclass(slots=True)
 class State:
-    """All of it, by kata id.
+    """All of it, by kata id; a kata's debug rounds are by themselves, under id.debug.
 
     Attributes:
         current: The kata that was last started or checked, sweeps over all left out.
@@ -128,6 +146,9 @@ def _apply(kata: KataState, event: Event) -> None:
         kata.rounds.append(Round(began=event.at, timed=timed, last=event.at))
     this = kata.round
     assert this is not None
+    if "bugs" in event.data:
+        lines = {name: (first, last) for name, (first, last) in event.data["bugs"].items()}
+        this.bugs = Bugs(event.data["seed"], event.data["source"], lines)
     this.pass_time(event.at, now_running=event.kind != "paused")
     if event.kind == "started" and not this.timed and not this.over:
         # the clock starts here, not at a hint or a check before it

@@ -1,6 +1,7 @@
 """The practice folder: where attempts lie, and what is kept of earlier ones.
 
 practice/attention/gqa.py                      the attempt
+practice/attention/gqa.debug.py                the file of a debug round
 practice/.kata/progress.db                     what happened
 practice/.kata/history/attention/gqa/*.py      attempts that made way for a fresh stub
 """
@@ -33,14 +34,17 @@ class Practice:
 
     def place_stub(self, kata: Kata) -> Path:
         """Copy the stub where the attempt goes; an attempt that is there stays."""
-        path = self.attempt(kata)
         # read first: without a stub there is no empty attempt either
-        stub = kata.stub.read_text(encoding="utf-8")
+        return self.place(kata, kata.stub.read_text(encoding="utf-8"))
+
+    def place(self, kata: Kata, text: str) -> Path:
+        """Write this where the attempt goes; an attempt that is there stays."""
+        path = self.attempt(kata)
         with in_words():
             path.parent.mkdir(parents=True, exist_ok=True)
             # "x" never overwrites, whatever happens between a look and a write
             with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
-                file.write(stub)
+                file.write(text)
         return path
 
     def set_aside(self, kata: Kata) -> Path | None:

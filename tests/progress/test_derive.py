@@ -269,3 +269,49 @@ def test_facts_of_a_kind_that_is_not_known_do_no_harm() -> None:
     state = gqa((0, "started"), (1, "praised", {"by": "a later version"}), (2, "checked", PASSED))
 
     assert (state.status, state.best) == ("solved", 2 * MINUTE)
+
+
+# debug rounds
+
+DEBUG = {"kata": f"{GQA}.debug"}
+PLANTED = DEBUG | {"fresh": True, "seed": 5, "source": "abc", "bugs": {"scales_twice": [40, 41]}}
+
+
+def test_a_debug_round_is_by_itself() -> None:
+    facts = [(0, "started", PLANTED), (1, "hinted", DEBUG), (4, "checked", PASSED | DEBUG)]
+    state = derive(history(*facts))
+    debug = state.of(f"{GQA}.debug")
+
+    assert (state.of(GQA).status, state.of(GQA).best, state.of(GQA).hints) == ("new", None, 0)
+    assert (debug.status, debug.best, debug.hints) == ("solved", 4 * MINUTE, 1)
+    assert state.current == f"{GQA}.debug"
+    assert len(state.checks) == 1
+
+
+def test_a_debug_round_knows_what_was_planted_in_it() -> None:
+    again = PLANTED | {"seed": 6, "bugs": {"forgets_the_mask": [50, 50]}}
+    resumed = DEBUG | {"fresh": False}
+    state = derive(
+        history((0, "started", PLANTED), (1, "started", resumed), (2, "started", again))
+    ).of(f"{GQA}.debug")
+
+    first, second = (r.bugs for r in state.rounds)
+    assert first is not None
+    assert (first.seed, first.source, first.lines) == (5, "abc", {"scales_twice": (40, 41)})
+    assert second is not None
+    assert second.lines == {"forgets_the_mask": (50, 50)}
+
+
+def test_only_rounds_that_passed_without_the_solution_are_won() -> None:
+    state = derive(
+        history(
+            (0, "started", PLANTED),
+            (1, "gave_up", DEBUG),
+            (2, "checked", PASSED | DEBUG),
+            (3, "started", PLANTED),
+            (5, "checked", PASSED | DEBUG),
+            (6, "started", PLANTED),
+        )
+    ).of(f"{GQA}.debug")
+
+    assert [r.began for r in state.won] == [at(3)]

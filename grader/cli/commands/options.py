@@ -23,6 +23,8 @@ def complete_kata(incomplete: str) -> list[str]:
 
     wanted = incomplete.lower()
     katas = list(load_catalog())
+    if "." in wanted:
+        katas = [kata.debugged() for kata in katas]
     return [kata.slug for kata in katas if kata.slug.startswith(wanted)] or [
         kata.id for kata in katas if kata.id.startswith(wanted)
     ]

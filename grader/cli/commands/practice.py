@@ -1,7 +1,7 @@
 """Commands of the daily loop, but for judging."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from grader.cli.commands.options import (
     print_json,
 )
 from grader.errors import KataError
+
+if TYPE_CHECKING:
+    from grader.cli.actions import Started
 
 
 def list_(
@@ -52,10 +55,14 @@ def start(
 
     Example: kata start mla --edit
     """
-    from grader.cli.actions import start as begin
+    from grader.cli import actions
 
     desk = open_desk()
-    started = begin(desk, desk.kata(name), fresh=fresh)
+    _begin(actions.start(desk, desk.kata(name), fresh=fresh), edit=edit)
+
+
+def _begin(started: "Started", *, edit: bool) -> None:
+    """Show what was started, and get ready for it."""
     from grader.cli.render.console import console
     from grader.cli.render.spec import show_start
 
@@ -66,6 +73,32 @@ def start(
     ensure_judge()
     if edit:
         edit_file(started.path)
+
+
+def debug(
+    name: Name,
+    bugs: Annotated[
+        int | None, typer.Option("--bugs", help="How many; one to three if left out.", min=1)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Plant the same bugs again.", min=0)
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Keep the old file in the history and plant anew.")
+    ] = False,
+    edit: Annotated[bool, typer.Option("--edit", help="Open the file in $EDITOR.")] = False,
+) -> None:
+    """Start or resume a debug round: a solution with bugs planted in it, to be fixed.
+
+    It has its own file, clock and name: gqa.debug, wherever a kata is named.
+
+    Example: kata debug gqa --bugs 2
+    """
+    from grader.cli import debugging
+
+    desk = open_desk()
+    kata = desk.kata(name).debugged()
+    _begin(debugging.debug(desk, kata, bugs=bugs, seed=seed, fresh=fresh), edit=edit)
 
 
 def hint(name: MaybeName = None) -> None:

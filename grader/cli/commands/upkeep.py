@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from grader.cli.commands.options import Json, complete_kata, complete_track, open_desk, print_json
+from grader.errors import KataError
 
 
 def verify(
@@ -19,6 +20,9 @@ def verify(
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", help="How many at once; all cores.", min=1)
     ] = None,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Also make mutants of each solution and judge them.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Gate for contributors: files, stub, solution, and every mistake of each kata.
@@ -26,6 +30,7 @@ def verify(
     Example: kata verify gqa rope
     """
     from grader.cli.render.live import verifying
+    from grader.gate.report import shortfall
     from grader.gate.verify import verify_katas
 
     desk = open_desk()
@@ -33,7 +38,8 @@ def verify(
     katas += desk.catalog.track(track).katas if track else ()
     katas = list(dict.fromkeys(katas)) or list(desk.catalog)
     with verifying(katas, quiet=as_json) as listener:
-        reports = verify_katas(katas, jobs=jobs or os.cpu_count() or 1, listener=listener)
+        cores = jobs or os.cpu_count() or 1
+        reports = verify_katas(katas, jobs=cores, mutants=mutants, listener=listener)
     if as_json:
         print_json([report.to_data() for report in reports])
     else:
@@ -41,6 +47,8 @@ def verify(
         from grader.cli.render.gate import show_reports
 
         show_reports(console(), reports)
+    if len(katas) == len(list(desk.catalog)) and (words := shortfall(reports)):
+        raise KataError(words, code=1)
     raise typer.Exit(0 if all(report.sound for report in reports) else 1)
 
 

@@ -5,6 +5,7 @@ from rich.text import Text
 
 from grader.cli.checking import Checked
 from grader.cli.render.console import Indented, clock, duration, mark, minutes_style
+from grader.cli.render.debug import planted
 from grader.judge.protocol import Diagnosis, Failure, Result, TestResult
 
 # more than this scrolls the first away; the rest is told in a line each
@@ -141,7 +142,7 @@ def summary(checked: Checked) -> Text:
     return text
 
 
-def next_steps(checked: Checked) -> list[Text]:
+def next_steps(checked: Checked) -> list[RenderableType]:
     kata, result = checked.kata, checked.result
     if result.passed:
         return _after_pass(checked)
@@ -150,7 +151,7 @@ def next_steps(checked: Checked) -> list[Text]:
     if result.verdict == "unimplemented":
         return [_step(f"edit {checked.path}"), _step(f"kata check {kata.slug}")]
     left = len(checked.card.hints) - checked.state.hints
-    steps = []
+    steps: list[RenderableType] = []
     if left > 0:
         steps.append(_step("kata hint", f"{left} left"))
     else:
@@ -162,11 +163,12 @@ def next_steps(checked: Checked) -> list[Text]:
     return steps
 
 
-def _after_pass(checked: Checked) -> list[Text]:
-    best = checked.state.best
-    rows = []
+def _after_pass(checked: Checked) -> list[RenderableType]:
+    kata, best = checked.kata, checked.state.best
+    rows: list[RenderableType] = []
     if checked.first and checked.elapsed is not None and best is not None:
-        text = Text.assemble("Solved in ", (clock(checked.elapsed), "name"))
+        done = "Fixed in " if kata.debug else "Solved in "
+        text = Text.assemble(done, (clock(checked.elapsed), "name"))
         if checked.state.hints:
             text.append(f" with {checked.state.hints} of {len(checked.card.hints)} hints")
         if checked.best_before is None:
@@ -178,10 +180,15 @@ def _after_pass(checked: Checked) -> list[Text]:
         rows.append(text.append("."))
     elif best is not None:
         rows.append(Text(f"Your best time is {clock(best)}."))
+    if kata.debug:
+        rows += planted(checked)
     if checked.card.follow_ups:
         question = checked.card.follow_ups[checked.result.seed % len(checked.card.follow_ups)]
         rows.append(Text.assemble(("An interviewer would ask: ", "soft"), question.ask))
-        rows.append(_step("kata solution", "one way to write it, and answers to such questions"))
+        what = "the difference" if kata.debug else "one way to write it"
+        rows.append(_step("kata solution", f"{what}, and answers to such questions"))
+    if kata.debug:
+        rows.append(_step(f"kata debug {kata.base}", "other bugs"))
     if checked.following:
         rows.append(_step("kata next", f"{checked.following.id}, {checked.following.title}"))
     return rows

@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from grader.cli.overview import Overview
+from grader.cli.overview import BestTime, DebugRounds, Overview
 from grader.cli.render.console import clock, mark, minutes_style
 
 # side by side from here on
@@ -23,7 +23,8 @@ def show_dashboard(out: Console, view: Overview) -> None:
     tracks = _panel("tracks", _tracks(view, width // 2 if width >= WIDE else width))
     right = Group(
         _panel("next", _next(view)),
-        _panel("best times", _best(view)),
+        _panel("best times", _best(view.best, more=": kata list")),
+        *([_panel("debug rounds", _debug(view.debug))] if view.debug.fixed else []),
         _panel("latest checks", _latest(view)),
     )
     if width < WIDE:
@@ -85,18 +86,24 @@ def _next(view: Overview) -> RenderableType:
     return Group(*rows)
 
 
-def _best(view: Overview) -> RenderableType:
-    if not view.best:
+def _debug(rounds: DebugRounds) -> RenderableType:
+    fixed = "1 round" if rounds.fixed == 1 else f"{rounds.fixed} rounds"
+    found = "1 bug" if rounds.bugs == 1 else f"{rounds.bugs} bugs"
+    return Group(Text(f"{found} found in {fixed}"), _best(rounds.best))
+
+
+def _best(times: tuple[BestTime, ...], *, more: str = "") -> RenderableType:
+    if not times:
         return Text("Your times stand here once you have solved a kata.", style="soft")
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
-    for best in view.best[-8:]:
+    for best in times[-8:]:
         time = Text(clock(best.seconds), style=minutes_style(best.seconds, best.minutes))
         table.add_row(Text(best.kata), time, Text(f"of {best.minutes} min", style="soft"))
-    if len(view.best) > 8:
-        table.add_row(Text(f"and {len(view.best) - 8} more: kata list", style="soft"))
+    if len(times) > 8:
+        table.add_row(Text(f"and {len(times) - 8} more{more}", style="soft"))
     return table
 
 

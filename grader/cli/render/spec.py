@@ -8,6 +8,7 @@ from rich.text import Text
 
 from grader.cli.actions import Hint, Paused, Reset, Solution, Started
 from grader.cli.render.console import Indented, clock
+from grader.cli.render.debug import tells
 from grader.content.catalog import Kata
 from grader.content.stub import read_specs
 
@@ -16,16 +17,34 @@ SECTION = re.compile(r"^(Args|Returns|Raises|Not allowed|Source|Attributes|Yield
 
 def show_start(out: Console, started: Started) -> None:
     kata = started.kata
-    out.print(spec(kata))
-    out.print()
+    if kata.debug:
+        # the spec is in the file
+        out.print(Group(facts(kata), *_planted(started)))
+    else:
+        out.print(spec(kata))
+        out.print()
     if started.kept:
         out.print(Text(f"Your earlier attempt is kept in {started.kept}", style="soft"))
     elif started.resumed:
         out.print(Text.assemble("Resumed: ", (clock(started.elapsed), "name"), " on the clock."))
-        if started.state.status == "solved":
+        if not kata.debug and started.state.status == "solved":
             out.print(Text("Solved before; --fresh starts over from the stub.", style="soft"))
     out.print(Text.assemble(("next: ", "soft"), ("edit ", "key"), str(started.path)))
     out.print(Text.assemble(("next: ", "soft"), ("kata check", "key")))
+
+
+def _planted(started: Started) -> list[Text]:
+    """What a new debug round is about."""
+    this = started.state.round
+    if started.resumed or this is None or this.bugs is None:
+        return []
+    many = {None: "one to three bugs", 1: "one bug"}.get(started.bugs, f"{started.bugs} bugs")
+    text = Text(f"A solution with {many} planted in it, to be fixed; its docstring is the spec.")
+    rows = [text.append(f"  seed {this.bugs.seed}", style="soft")]
+    if started.spoils:
+        words = f"{started.kata.base} is not solved yet, and the file shows most of a solution."
+        rows.append(Text(words, style="wait"))
+    return rows
 
 
 def spec(kata: Kata) -> Group:
@@ -77,8 +96,12 @@ def show_solution(out: Console, shown: Solution) -> None:
 
 def solution(shown: Solution) -> list[RenderableType]:
     """The code, then each follow-up question with its answer."""
-    code = Syntax(shown.text.rstrip(), "python", theme="ansi_dark", word_wrap=True)
-    rows: list[RenderableType] = [facts(shown.kata), code]
+    rows: list[RenderableType] = [facts(shown.kata)]
+    if shown.kata.debug:
+        diff = Syntax(shown.text, "diff", theme="ansi_dark", word_wrap=True)
+        rows += [diff, "", *tells(shown.bugs)]
+    else:
+        rows.append(Syntax(shown.text.rstrip(), "python", theme="ansi_dark", word_wrap=True))
     for question in shown.card.follow_ups:
         answer = " ".join(question.answer.split())
         rows += ["", Text.assemble(("Q  ", "key"), question.ask)]
@@ -89,7 +112,8 @@ def solution(shown: Solution) -> list[RenderableType]:
 def show_reset(out: Console, reset: Reset) -> None:
     if reset.kept:
         out.print(Text(f"Your attempt is kept in {reset.kept}", style="soft"))
-    out.print(Text.assemble("A fresh stub: ", str(reset.path), "; the clock starts again."))
+    what = "Bugs as planted: " if reset.kata.debug else "A fresh stub: "
+    out.print(Text.assemble(what, str(reset.path), "; the clock starts again."))
     out.print(Text.assemble(("next: ", "soft"), ("kata check", "key")))
 
 

@@ -17,12 +17,13 @@ from textual.widgets import Footer, Static
 from watchfiles import Change, awatch
 
 from grader.cli import actions
-from grader.cli.checking import Checked, CheckEvents, check
+from grader.cli.checking import Checked, check
 from grader.cli.desk import Desk
 from grader.cli.render import check as verdict
 from grader.cli.render import spec as spec_view
 from grader.cli.render.console import THEME, clock, minutes_style
 from grader.cli.watch.screens import Katas, Question, Reading
+from grader.cli.watch.telling import Telling
 from grader.content.catalog import Kata
 from grader.errors import KataError
 from grader.judge.cancel import Cancellation, Cancelled
@@ -233,19 +234,6 @@ class WatchApp(App[None]):
         if self._cancel is not None:
             self._cancel.cancel()
         self.exit()
-
-
-class Telling(CheckEvents):
-    """Tells the screen, from a check's thread, of each claim and of the verdict."""
-
-    def __init__(self, app: WatchApp, cancel: Cancellation) -> None:
-        self._app, self._cancel = app, cancel
-
-    def tested(self, test: TestResult) -> None:
-        self._app.call_from_thread(self._app.count, self._cancel, test)
-
-    def checked(self, checked: Checked) -> None:
-        self._app.call_from_thread(self._app.show, self._cancel, checked)
 
 
 def _when(action: Callable[[], None], yes: bool | None) -> None:
