@@ -3,4 +3,5 @@
 report    what was found
 static    what the files alone tell
 verify    what running the hidden tests tells
+mutation  what their mutants tell, which are made and judged in mutants/
 """

@@ -1,8 +1,12 @@
-"""What the gate found out about one kata."""
+"""What the gate found out about each kata, and about all."""
 
 from dataclasses import dataclass, field
 
 from grader.content.catalog import Kata
+from grader.gate.mutants.score import Score
+
+# of the mutants of all katas that do not crash
+ALL = 0.92
 
 
 @dataclass(slots=True)
@@ -13,6 +17,8 @@ class Report:
         problems: Each names the file, the cause and the fix.
         mistakes: Each named mistake, and whether the test that it names caught it.
         cpu: Seconds of processor time that the tests take on the solution.
+        slowest: Seconds that the slowest of them takes.
+        mutants: What became of the solution's mutants, where that was asked for.
         skipped: Why the tests could not run on this machine, or None.
     """
 
@@ -20,6 +26,8 @@ class Report:
     problems: list[str] = field(default_factory=list)
     mistakes: dict[str, bool] = field(default_factory=dict)
     cpu: float = 0.0
+    slowest: float = 0.0
+    mutants: Score | None = None
     skipped: str | None = None
 
     @property
@@ -35,4 +43,19 @@ class Report:
             "mistakes": self.mistakes,
             "cpu": round(self.cpu, 2),
             "skipped": self.skipped,
+            "mutants": self.mutants and self.mutants.to_data(),
         }
+
+
+def mutation_rate(reports: list[Report]) -> tuple[int, int]:
+    """How many mutants are caught in all katas, and of how many."""
+    scores = [report.mutants for report in reports if report.mutants]
+    return sum(score.caught for score in scores), sum(score.judged for score in scores)
+
+
+def shortfall(reports: list[Report]) -> str | None:
+    """What is wrong with all katas together."""
+    caught, judged = mutation_rate(reports)
+    if judged and caught / judged < ALL:
+        return f"{caught / judged:.1%} of all mutants are caught; at least {ALL:.0%}"
+    return None

@@ -8,6 +8,7 @@ from grader.content.card import Card, load_card
 from grader.content.catalog import Catalog, Kata, content_root
 from grader.content.stub import Definition, definitions, methods, signatures
 from grader.errors import KataError
+from grader.gate.mutants.make import one_line
 
 HINTS = 3
 MISTAKES = 4
@@ -161,6 +162,13 @@ def _card_problems(kata: Kata, card: Card) -> list[str]:
             problems.append(
                 f"{where}: caught_by {mistake.caught_by} is no test of {kata.tests.name}"
             )
+    code = one_line(solution.splitlines())
+    for marking in card.equivalent:
+        where = f"{name}: equivalent {marking.after!r}"
+        if marking.before not in code:
+            problems.append(f"{where}: before is not in the solution any more; remove it")
+        if not marking.reason:
+            problems.append(f"{where}: say in reason why no test can tell")
     return problems
 
 

@@ -44,7 +44,11 @@ def judge(
     if early is not None:
         events.judged(early)
         return early
-    task = new_task(kata, source, attempt, seed=seed, device=device, limits=limits, diagnose=True)
+    # in a debug round the mistake is to be found
+    diagnose = not kata.debug
+    task = new_task(
+        kata, source, attempt, seed=seed, device=device, limits=limits, diagnose=diagnose
+    )
     if isinstance(task, Result):
         events.judged(task)
         return task

@@ -1,7 +1,7 @@
 """What the two processes of a check know of each other."""
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from grader.content.card import Mistake
@@ -43,6 +43,7 @@ class Task:
         secrets: Folders that the attempt may not look into.
         mistakes: What a failing attempt is compared with.
         folder: An empty folder of this check's own, its working directory; made by the pool.
+        brief: Whether to end once it is known that it fails, and whether by a claim.
     """
 
     kata: str
@@ -61,6 +62,7 @@ class Task:
     mutates: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    brief: bool = False
 
     @property
     def mark(self) -> bytes:
@@ -99,6 +101,7 @@ class Failure:
         inputs: What went into the last call, a line each.
         trace: Lines of the learner's own file, as (line number, function, text).
         unimplemented: NotImplementedError came from the attempt.
+        raised: An exception ended the test, not a claim that does not hold.
     """
 
     headline: str
@@ -106,28 +109,24 @@ class Failure:
     inputs: tuple[str, ...] = ()
     trace: tuple[tuple[int, str, str], ...] = ()
     unimplemented: bool = False
+    raised: bool = False
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Failure":
-        return cls(
-            headline=data["headline"],
-            facts=tuple(data["facts"]),
-            inputs=tuple(data["inputs"]),
-            trace=tuple((line, where, text) for line, where, text in data["trace"]),
-            unimplemented=data["unimplemented"],
-        ).safe()
+        """From what JSON gives back; safe() makes its lists tuples."""
+        return cls(**data).safe()
 
     def safe(self) -> "Failure":
         """Without what could harm a terminal, and cut to size: an attempt's words are in it."""
         facts = self.facts
         if len(facts) > FACTS:
             facts = (*facts[:FACTS], f"... {len(facts) - FACTS:,} lines not shown ...")
-        return Failure(
+        return replace(
+            self,
             headline=_cut(self.headline),
             facts=tuple(map(_cut, facts)),
             inputs=tuple(map(_cut, self.inputs)),
             trace=tuple((line, _cut(where), _cut(text)) for line, where, text in self.trace),
-            unimplemented=self.unimplemented,
         )
 
     def lines(self) -> list[str]:

@@ -149,6 +149,8 @@ class Supervision:
         """The child has said all, or has gone: no process is left behind."""
         self._end()
         status = self._reap(status)
+        # a diagnosis may have come since the pipes were looked at
+        self._read_rest()
         if self.result is None:
             self._conclude(status)
         assert self.result is not None
@@ -157,10 +159,7 @@ class Supervision:
 
     def _conclude(self, status: int | None = None) -> None:
         """The verdict stands."""
-        for pipe in self.pipes:
-            # what was written before the end is still in the pipe
-            while self._drain(pipe):
-                pass
+        self._read_rest()
         self._output.close()
         record = self._record
         if not record.complete and record.problem is None:
@@ -169,6 +168,12 @@ class Supervision:
             record.problem = self._failure("the check ended before every test was judged")
         self.result = record.result(self._output, time.monotonic() - self._began)
         self._events.judged(self.result)
+
+    def _read_rest(self) -> None:
+        """What was written before the end is still in the pipes."""
+        for pipe in self.pipes:
+            while self._drain(pipe):
+                pass
 
     def _drain(self, pipe: int) -> bool:
         try:

@@ -28,7 +28,11 @@ def read_attempt(kata: Kata, attempt: Path) -> str:
     try:
         data = attempt.read_bytes()
     except OSError as error:
-        raise KataError(f"{attempt}: {error.strerror}; kata start {kata.slug} makes it") from None
+        words = f"{attempt}: {error.strerror}; kata start {kata.slug} makes it"
+        other = kata.debugged().slug
+        if not kata.debug and attempt.with_name(f"{other}.py").exists():
+            words += f", kata check {other} judges the debug round"
+        raise KataError(words) from None
     if len(data) > LARGEST_SOURCE:
         raise KataError(f"{attempt}: {len(data):,} bytes; an attempt has at most 1 MiB")
     return data.decode("utf-8", errors="replace")
@@ -66,11 +70,13 @@ def new_task(
     device: str = "auto",
     limits: Limits | None = None,
     diagnose: bool = False,
+    brief: bool = False,
 ) -> Task | Result:
     """A task for a child, or the result if this machine cannot judge the kata.
 
     Args:
         diagnose: Whether a failing attempt is compared with the kata's named mistakes.
+        brief: Whether to end once it is known that the attempt fails, and whether by a claim.
     """
     card = load_card(kata)
     if missing := _missing(card.requires):
@@ -95,6 +101,7 @@ def new_task(
         mutates=card.mutates,
         mistakes=card.mistakes if diagnose else (),
         limits=limits or Limits(),
+        brief=brief,
     )
 
 

@@ -12,6 +12,7 @@ All generators of random numbers are seeded before each test.
 """
 
 from grader.testing.compare import assert_close, assert_equal
+from grader.testing.device import assert_follows_device
 from grader.testing.forbid import Forbidden, forbidden
 from grader.testing.gradients import assert_same_gradients, gradients
 from grader.testing.measure import flops, largest_intermediate
@@ -27,6 +28,7 @@ __all__ = [
     "assert_close",
     "assert_distribution",
     "assert_equal",
+    "assert_follows_device",
     "assert_same_gradients",
     "assert_unchanged",
     "flops",

@@ -209,6 +209,8 @@ def test_an_error_in_a_tool_is_told_to_the_model(attempt, error, observation):
     "reply",
     [
         pytest.param("Thought: hm", id="no label"),
+        pytest.param("a[1]", id="an action without its label"),
+        pytest.param("Final Answer", id="a label without its colon"),
         pytest.param("Action: a", id="no brackets"),
         pytest.param("Action: a 1]", id="no opening bracket"),
         pytest.param("Action: a[1", id="no closing bracket"),

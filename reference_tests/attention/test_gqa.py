@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from grader.testing import assert_close, assert_same_gradients
+from grader.testing import assert_close, assert_follows_device, assert_same_gradients
 
 
 def make_qkv(H=6, G=2, T_q=5, T_k=5, D=8, dtype=torch.float64):
@@ -112,6 +112,10 @@ def test_bfloat16_is_computed_in_float32(attempt, reference):
     exact = reference.grouped_query_attention(q.double(), k.double(), v.double())
 
     assert_close(attempt.grouped_query_attention(q, k, v), exact.bfloat16())
+
+
+def test_the_mask_is_made_on_the_device_of_q(attempt):
+    assert_follows_device(attempt.grouped_query_attention, *make_qkv())
 
 
 @pytest.mark.parametrize(

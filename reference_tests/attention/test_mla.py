@@ -7,7 +7,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from grader.testing import assert_close, assert_equal, assert_same_gradients
+from grader.testing import (
+    assert_close,
+    assert_equal,
+    assert_follows_device,
+    assert_same_gradients,
+)
 
 FLOAT32_PARTS = {
     "rtol": 1e-4,
@@ -289,6 +294,24 @@ def test_bfloat16_knows_position_301_from_300(attempt):
 
     # bfloat16 is spaced 2 apart at 301: angles in it are off by a radian
     assert_close(k_rope[:, 301:], expected, rtol=0.05, atol=0.1, why="bfloat16 activations")
+
+
+def test_theta_is_10000_if_none_is_given(attempt):
+    sizes, weights, x = make_case(T=1, d_rope=8)
+    # far enough for the angle of the second pair to tell 10000 from 10001
+    cache = [torch.zeros(2, 600, 8, dtype=torch.float64) for _ in range(2)]
+    plain = F.linear(x, weights["kv_a_proj_with_mqa.weight"])[..., 8:]
+    expected = rope(plain, 600, 10000.0)
+
+    _, (_, k_rope) = build(attempt, weights, **sizes)(x, tuple(cache))
+
+    assert_close(k_rope[:, 600:], expected, **FLOAT32_PARTS)
+
+
+def test_positions_and_mask_are_made_on_the_device_of_x(attempt):
+    sizes, weights, x = make_case()
+
+    assert_follows_device(build(attempt, weights, **sizes), x)
 
 
 @pytest.mark.parametrize("d_rope", [1, 5])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from grader.testing import assert_close, assert_same_gradients
+from grader.testing import assert_close, assert_follows_device, assert_same_gradients
 
 INF = float("inf")
 
@@ -215,3 +215,7 @@ def test_float16_dot_products_may_exceed_65504(attempt):
     exact = scaled_dot_product_attention(q.double(), k.double(), v.double(), scale=1e-4)
 
     assert_close(attempt.attention(q, k, v, scale=1e-4), exact.half())
+
+
+def test_the_causal_mask_is_made_on_the_device_of_q(attempt):
+    assert_follows_device(attempt.attention, *make_qkv(), causal=True)

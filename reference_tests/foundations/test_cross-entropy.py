@@ -48,6 +48,14 @@ def test_each_loss_matches_torch(attempt, shape):
     assert_close(attempt.cross_entropy(logits, targets, reduction="none"), expected)
 
 
+def test_the_only_class_costs_nothing(attempt):
+    logits, targets = make_inputs(4, 1)
+
+    losses = attempt.cross_entropy(logits, targets, reduction="none")
+
+    assert_close(losses, torch.zeros(4, dtype=torch.float64))
+
+
 @REDUCTIONS
 def test_reductions_match_torch(attempt, reduction):
     logits, targets = make_inputs(2, 5, 3)

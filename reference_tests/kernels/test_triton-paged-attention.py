@@ -155,14 +155,23 @@ def test_scale_replaces_the_default(attempt, device, scale):
     assert_close(attempt.paged_attention(*paged.args, scale=scale), expected)
 
 
-@pytest.mark.parametrize("sign", [1, -1], ids=["far-above-zero", "far-below-zero"])
-def test_large_scores_do_not_overflow(attempt, device, sign):
+@pytest.mark.parametrize(
+    "first, later",
+    [
+        pytest.param(4, 4, id="far-above-zero"),
+        pytest.param(-4, -4, id="far-below-zero"),
+        pytest.param(-4, 4, id="rising"),
+        pytest.param(4, -4, id="falling"),
+    ],
+)
+def test_large_scores_do_not_overflow(attempt, device, first, later):
     paged = Paged(device, H=2, G=2)
     # all scores are 512 or -512, whose exponentials float32 does not hold
     paged.q[:] = 8
-    paged.k_cache[:] = sign * 4
+    paged.k_cache[:] = later
+    paged.k_cache[paged.block_table[:, 0].long()] = first
     for keys, _ in paged.dense:
-        keys[:] = sign * 4
+        keys[:], keys[:16] = later, first
     expected = paged.expected(scale=1.0)
 
     assert_close(attempt.paged_attention(*paged.args, scale=1.0), expected)

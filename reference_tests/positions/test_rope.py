@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from grader.testing import assert_close, assert_same_gradients
+from grader.testing import assert_close, assert_follows_device, assert_same_gradients
 
 # frequencies and products each round at 6e-8, at angles of up to 40 radians
 FLOAT32_ANGLES = {"rtol": 1e-4, "atol": 1e-4, "why": "angles may be computed in float32"}
@@ -162,6 +162,10 @@ def test_bfloat16_knows_position_4001_from_4000(attempt):
     assert_close(
         result, exact.bfloat16(), rtol=2e-2, atol=2e-2, why="float32 angles of 4000 radians"
     )
+
+
+def test_angles_are_made_on_the_device_of_x(attempt):
+    assert_follows_device(attempt.apply_rope, make_x(), torch.arange(5))
 
 
 @pytest.mark.parametrize("D", [1, 7])

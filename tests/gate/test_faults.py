@@ -87,6 +87,20 @@ FAULTS = [
           {"card": (
               '[[follow_ups]]\nask = "In integers?"\nanswer = "A shift by one bit."\n', ""
           )}),
+    Fault("moved", CARD, ("equivalent 'y'", "not in the solution", "remove it"),
+          {"card": ('[[follow_ups]]\nask = "In integers?"',
+                    '[[equivalent]]\nbefore = "return x - shift"\nafter = "y"\nreason = "So."\n\n'
+                    '[[follow_ups]]\nask = "In integers?"')}),
+    Fault("noreason", CARD, ("equivalent 'y'", "say in reason"),
+          {"card": ('[[follow_ups]]\nask = "In integers?"',
+                    '[[equivalent]]\nbefore = "return x * 2.0"\nafter = "y"\nreason = ""\n\n'
+                    '[[follow_ups]]\nask = "In integers?"')}),
+    Fault("marklacks", CARD, ("equivalent has after", "give it", "before"),
+          {"card": ('[[follow_ups]]\nask = "In integers?"',
+                    '[[equivalent]]\nafter = "y"\n\n[[follow_ups]]\nask = "In integers?"')}),
+    Fault("marktable", CARD, ("write [[equivalent]]",),
+          {"card": ('[[follow_ups]]\nask = "In integers?"',
+                    '[equivalent]\nafter = "y"\n\n[[follow_ups]]\nask = "In integers?"')}),
     Fault("findtwice", CARD, ("halves", "occurs 2 times", "must occur once"),
           {"card": ('find = "* 2.0"', 'find = "x"')}),
     Fault("findnever", CARD, ("halves", "occurs 0 times", "must occur once"),

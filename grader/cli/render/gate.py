@@ -4,8 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from grader.cli.render.console import mark
-from grader.gate.mutants.score import ALL, EACH, Score
-from grader.gate.report import Report, mutation_rate
+from grader.gate.report import Report, mutation_rate, shortfall
 
 
 def show_reports(out: Console, reports: list[Report]) -> None:
@@ -20,13 +19,12 @@ def show_reports(out: Console, reports: list[Report]) -> None:
             text.append(f"  {caught} of {len(report.mistakes)} mistakes caught", style="soft")
             text.append(f", {report.cpu:.1f} s", style="soft")
         out.print(text)
-        if report.mutants:
-            _show_score(out, report.mutants)
+        _show_score(out, report)
         for problem in report.problems:
             out.print(Text(f"      {problem}".replace("\n", "\n        ")))
     caught, judged = mutation_rate(reports)
     if judged:
-        style = "bad" if caught / judged < ALL else "good"
+        style = "bad" if shortfall(reports) else "good"
         words = f"{caught:,} of {judged:,} mutants are caught, {caught / judged:.1%}"
         out.print(Text(words, style=style))
     sound = sum(report.sound for report in reports)
@@ -34,10 +32,13 @@ def show_reports(out: Console, reports: list[Report]) -> None:
     out.print(Text(f"{sound} of {len(reports)} katas are sound", style=style))
 
 
-def _show_score(out: Console, score: Score) -> None:
-    style = "bad" if score.rate < EACH else "soft"
+def _show_score(out: Console, report: Report) -> None:
+    score = report.mutants
+    if score is None:
+        return
+    style = "soft" if score.enough else "bad"
     text = Text(f"      {score.caught} of {score.judged} mutants caught", style=style)
-    more = f"; of {score.made} made, {score.crashed} crash, {score.equivalent} are equivalent"
+    more = f"; {score.made} made, {score.crashed} crashed, {score.equivalent} equivalent"
     out.print(text.append(more, style="soft"))
     for mutant in score.survived:
         out.print(Text(f"      survived: {mutant}"))

@@ -14,6 +14,10 @@ from grader.testing.words import Mismatch, show
 
 SHOWN = 6
 Frames = list[tuple[str, int, str]]
+# what is raised where a claim does not hold; all else is an error
+CLAIMS = (AssertionError, pytest.fail.Exception, Trespass)
+# how a rank tells of an error, not of a claim or of a wait in vain
+RAISED = re.compile(r"(?!AssertionError)\w*(Error|Exception)\b|crashed")
 
 
 class Explainer:
@@ -38,7 +42,8 @@ class Explainer:
             if unbegun and error.frames[-1][0] == self._attempt:
                 return Failure("not implemented yet", trace=mine[-1:], unimplemented=True)
             headline = f"in rank {error.rank}: {error.headline}"
-            return Failure(headline, error.facts, _inputs(inputs), mine)
+            raised = RAISED.match(error.headline) is not None
+            return Failure(headline, error.facts, _inputs(inputs), mine, raised=raised)
         mine = self._mine(frames)
         if isinstance(error, Unfit):
             line = (error.line, "your file", self._text(error.line))
@@ -51,7 +56,8 @@ class Explainer:
         if isinstance(error, Mismatch) and error.__cause__ is not None:
             # the attempt ended the program: there is a line that did
             after, mine = False, self._mine(_frames(error.__cause__.__traceback__))
-        return Failure(headline, facts, _inputs(inputs), () if after else mine)
+        raised = not isinstance(error, CLAIMS)
+        return Failure(headline, facts, _inputs(inputs), () if after else mine, raised=raised)
 
     def _words(self, error: BaseException) -> tuple[str, tuple[str, ...]]:
         if isinstance(error, Mismatch):

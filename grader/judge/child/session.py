@@ -3,6 +3,7 @@
 import linecache
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -85,9 +86,13 @@ class Session:
         return True
 
     def _judge(self, items: list[pytest.Item], solution: str) -> None:
-        began, endings = _cpu(), {}
+        began = _cpu()
+        endings: dict[pytest.Item, Ending] = {}
         if self._load():
-            endings = {item: self._run(number, item) for number, item in enumerate(items)}
+            for number, item in enumerate(items):
+                endings[item] = self._run(number, item)
+                if self._task.brief and _decided(endings.values()):
+                    break
         used = _cpu() - began
         self._printing.flush()
         if self._guard.refused:
@@ -159,6 +164,14 @@ class Session:
         self._printing.flush()
         self._reporter.finished(item.name, ending.outcome, ending.seconds, ending.failure)
         return ending
+
+
+def _decided(endings: Collection[Ending]) -> bool:
+    """Whether it is known that an attempt fails, and whether by a claim or by errors alone."""
+    failures = [ending.failure for ending in endings if ending.outcome == "failed"]
+    if any(ending.outcome == "passed" for ending in endings):
+        return bool(failures)
+    return not all(failure and failure.raised for failure in failures)
 
 
 def _cpu() -> float:

@@ -73,7 +73,7 @@ class MultiHeadLatentAttention(nn.Module):
         scores = scores + torch.einsum("bthd,bsd->bhts", q_rope, k_rope)
         scores = scores.float() if x.dtype != torch.float64 else scores
         scores = scores * (d_nope + d_rope) ** -0.5
-        seen = torch.arange(past + T, device=x.device) <= torch.arange(past, past + T)[:, None]
+        seen = torch.arange(past + T, device=x.device) <= pos[:, None]
         weights = torch.where(seen, scores, -torch.inf).softmax(-1).to(x.dtype)
         read = torch.einsum("bhts,bsr->bthr", weights, latent)
         out = torch.einsum("bthr,hvr->bthv", read, up[:, d_nope:])
