@@ -39,7 +39,7 @@ def diagnose(task: Task, solution: str, runner: Runner, endings: Endings) -> Dia
     found = case.look([(one,) for one in alone if not one.says])
     if found is None and len(said := [one for one in alone if one.says]) == 1:
         found = Diagnosis((said[0].name,), (said[0].tell,), "low")
-    if found is None and not case.late:
+    if found is None and not case.settled:
         found = case.look(combinations([one for one in suspects if not one.says], 2))
     return found
 
@@ -71,7 +71,7 @@ class Case:
 
     Attributes:
         failing: The tests that it fails, the fastest first.
-        late: Whether time ran out.
+        settled: Whether there is no more to find: time ran out, or several mistakes fit alike.
     """
 
     def __init__(self, task: Task, solution: str, runner: Runner, endings: Endings) -> None:
@@ -82,7 +82,7 @@ class Case:
         self.failing = [item for item in by_time if endings[item].outcome == "failed"]
         self._passing = [item for item in by_time if endings[item].outcome == "passed"]
         self._right: dict[str, Ending] = {}
-        self.late = False
+        self.settled = False
 
     def look(self, groups: Iterable[Sequence[Mistake]]) -> Diagnosis | None:
         """The one group of mistakes that fits."""
@@ -94,18 +94,19 @@ class Case:
                 if suspect and self._holds(suspect, first):
                     left.append(suspect)
         except OutOfTime:
-            self.late = True
+            self.settled = True
             return None
         item = first
         try:
             for item in self._rest(first, left):
-                left = [suspect for suspect in left if suspect.known or self._holds(suspect, item)]
+                if len(left) == 1 and left[0].known:
+                    break
+                left = [suspect for suspect in left if self._holds(suspect, item)]
         except OutOfTime:
-            self.late = True
-        if self.late:
+            self.settled = True
             # two together are taken for two others sooner than one for another
-            enough = len(left[0].mistakes) == 1 or item in self._passing if left else False
-            sure = len(left) == 1 and VALUES in left[0].evidence and enough
+            sure = len(left) == 1 and VALUES in left[0].evidence
+            sure = sure and (len(left[0].mistakes) == 1 or item in self._passing)
             return left[0].diagnosis("medium") if sure else None
         for confidence, best in (
             ("high", [suspect for suspect in left if VALUES in suspect.evidence]),
@@ -114,6 +115,7 @@ class Case:
             ("low", left if self._passing else []),
         ):
             if best:
+                self.settled = True
                 # those that cannot be told apart are none
                 return best[0].diagnosis(confidence) if len(best) == 1 else None
         return None
