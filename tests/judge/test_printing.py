@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+FAILED = r"failed: \d+ of \d+ claims hold"
+PASSED = r"passed: (\d+) of \1 claims hold"
+
 SHOWN = re.compile(r"^ +\| (.*?) *$", re.MULTILINE)
 
 
@@ -54,7 +57,7 @@ def test_printing_on_import_and_in_a_pass_is_shown_as_well(court):
     assert "printed on import" in head
     assert printed(head) == ["on import"]
     assert printed(tail) == ["in a call"]
-    assert "passed: 19 of 19" in shown
+    assert re.search(PASSED, shown)
 
 
 def test_ten_million_lines_are_trimmed(court):
@@ -66,7 +69,7 @@ def test_ten_million_lines_are_trimmed(court):
     """
     shown = court.show(court.before(body), "--timeout", "100")
 
-    assert "failed: 5 of 19" in shown
+    assert re.search(FAILED, shown)
     lines = printed(shown)
     assert lines[:100] == [str(i) for i in range(100)]
     assert lines[-1] == "9999999"
@@ -86,7 +89,7 @@ def test_floods_past_the_stream_are_trimmed_and_do_not_hide_the_verdict(court):
     """
     shown = court.show(court.before(body))
 
-    assert "failed: 5 of 19" in shown
+    assert re.search(FAILED, shown)
     assert len(shown) < 200_000
     assert re.search(r"[\d,]+ bytes not shown", shown)
 
@@ -140,7 +143,7 @@ def test_a_terminal_is_as_sane_after_a_check_as_before(court):
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h")
     rest = re.sub(r"\x1b\[[0-9;?]*[mKAlh]", "", seen).replace("\r", "")
     assert harmless(rest)
-    assert "failed: 5 of 19" in rest
+    assert re.search(FAILED, rest)
     court.verdicts.append("failed")
     court.look_behind()
 
@@ -177,7 +180,7 @@ def test_what_claims_to_be_a_mark_between_tests_does_no_harm(court):
     """
     shown = court.show(court.before(body))
 
-    assert "failed: 5 of 19" in shown
+    assert re.search(FAILED, shown)
     assert len(shown) < 200_000
     assert harmless(shown)
 
@@ -187,5 +190,5 @@ def test_the_encoding_of_the_terminal_may_be_poor(bench):
 
     shown = bench.show(bench.before("print('näïve 漢字'); return q * 0"))
 
-    assert "failed: 5 of 19" in shown
+    assert re.search(FAILED, shown)
     assert shown.isascii()

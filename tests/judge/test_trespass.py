@@ -1,6 +1,10 @@
 """Attempts that look where the answers are."""
 
+import re
+
 import pytest
+
+PASSED = r"passed: (\d+) of \1 claims hold"
 
 S = "{root}/solutions/attention/gqa.py"
 T = "{root}/reference_tests/attention/test_gqa.py"
@@ -168,7 +172,7 @@ def test_looking_at_the_stack_is_no_trespass_and_shows_no_hidden_source(court):
     """
     shown = court.show(court.before(body), "--verbose")
 
-    assert "passed: 19 of 19" in shown
+    assert re.search(PASSED, shown)
     # a line of the hidden tests, and one of the solution
     assert "make_qkv(H=6" not in shown
     assert "repeat_interleave(H // G" not in shown

@@ -122,9 +122,10 @@ class Boundary:
         if before is not None:
             with quiet():
                 before.check()
+        result = self._checked(result)
         with quiet():
             self._witness.returned(result)
-        return self._checked(result)
+        return result
 
     def _snapshot(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

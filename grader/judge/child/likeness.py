@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from grader.testing.difference import TOLERANCES
-from grader.testing.words import named
+from grader.testing.words import PLAIN_TENSORS, has_type, named
 
 # of a value that is larger, its type and size are kept
 LARGEST = 1 << 20
@@ -24,32 +24,43 @@ class Other:
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
+    def __repr__(self) -> str:
+        return self.kind
+
 
 class Raised(Other):
     """An error instead of a value."""
 
 
 def keep(value: object, depth: int = 0) -> Kept:
-    """A copy of what can be compared in a value."""
-    if isinstance(value, Tensor):
+    """A copy of what can be compared in a value: of plain types alone, for others may lie."""
+    if has_type(value, *PLAIN_TENSORS):
+        assert isinstance(value, Tensor)
         if value.numel() > LARGEST or value.device.type == "meta" or value.layout != torch.strided:
             return Other(named(value))
         return value.detach().clone()
-    if isinstance(value, numpy.ndarray):
+    if has_type(value, numpy.ndarray):
+        assert isinstance(value, numpy.ndarray)
         return torch.from_numpy(value.copy()) if value.dtype.kind in "biufc" else Other("array")
-    if isinstance(value, bool | int | float | complex | str | bytes | None):
+    if value is None or has_type(value, bool, int, float, complex, str, bytes):
         return value
-    if isinstance(value, numpy.generic):
+    if isinstance(value, numpy.generic) and type(value).__module__ == "numpy":
         return value.item()
     if depth < DEEPEST:
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple) and (has_type(value, list) or _is_tuple(value)):
             return [keep(item, depth + 1) for item in value]
-        if isinstance(value, dict):
-            pairs = ((repr(key), keep(item, depth + 1)) for key, item in value.items())
+        if isinstance(value, dict) and has_type(value, dict):
+            pairs = ((repr(keep(key)), keep(item, depth + 1)) for key, item in value.items())
             return dict(sorted(pairs, key=lambda pair: pair[0]))
-        if isinstance(value, set | frozenset):
-            return sorted(map(repr, value))
+        if isinstance(value, set | frozenset) and has_type(value, set, frozenset):
+            return sorted(repr(keep(item)) for item in value)
     return Other("object")
+
+
+def _is_tuple(value: object) -> bool:
+    """A tuple, or a named one."""
+    kind = type(value)
+    return issubclass(kind, tuple) and kind.__iter__ is tuple.__iter__
 
 
 def alike(one: Kept, other: Kept) -> bool:
