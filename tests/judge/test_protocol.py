@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from grader.content.card import Mistake
 from grader.judge import wire
 from grader.judge.output import HEAD, LINES, TAIL, Output, clean, plain
 from grader.judge.protocol import (
@@ -63,7 +64,9 @@ TASK = Task(
     forbids=("softmax",),
     requires=("triton", "ranks"),
     mutates=("cache",),
-    limits=Limits(start=1.0, test=2.5, total=3.0, memory=1 << 40),
+    mistakes=(Mistake("swaps", "a", "b", "test_x", "a, not b", fails=("test_x",), says="no"),),
+    limits=Limits(start=1.0, test=2.5, total=3.0, memory=1 << 40, diagnosis=1.0),
+    brief=True,
 )
 
 

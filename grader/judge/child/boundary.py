@@ -64,6 +64,7 @@ class Boundary:
         self._depth = 0
         self._calls = 0
         self._last: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
+        self._witness = Witness()
         self.violation: Mismatch | None = None
 
     def new_test(self, witness: Witness) -> None:

@@ -5,8 +5,9 @@ import time
 import traceback
 import types
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import pytest
 import torch
@@ -21,7 +22,8 @@ from grader.judge.protocol import Failure
 from grader.testing.observe import observing
 
 
-class Ending(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Ending:
     """How a test ended.
 
     Attributes:
@@ -35,7 +37,8 @@ class Ending(NamedTuple):
     witness: Witness
 
 
-class Program(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
     """What the tests are run on.
 
     Attributes:
