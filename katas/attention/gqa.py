@@ -19,7 +19,7 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = T
         causal: Hide later keys from each query. Implies T_q <= T_k.
 
     Returns:
-        (B, H, T_q, D), dtype of q. Computed in float32, or in float64 if q is
+        (B, H, T_q, D), dtype and device of q. Computed in float32, or in float64 if q is
         float64, and rounded once at the end. Gradients flow to q, k and v.
 
     Raises:

@@ -92,8 +92,8 @@ class MultiHeadLatentAttention(nn.Module):
             cache: What an earlier call returned, or None: no tokens before, T_cached = 0.
 
         Returns:
-            out: (B, T, d_model), dtype of x.
-            cache: A tuple (latent, k_rope) for all T_cached + T tokens, dtype of x:
+            out: (B, T, d_model), dtype and device of x.
+            cache: A tuple (latent, k_rope) for all T_cached + T tokens, like x in both:
                 latent: (B, T_cached + T, kv_lora_rank), after kv_a_layernorm.
                 k_rope: (B, T_cached + T, d_rope), after RoPE at the token's position.
             Gradients flow to x and all parameters, also through the cache.

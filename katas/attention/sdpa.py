@@ -36,7 +36,7 @@ def attention(
         scale: Factor for q k^T; None means 1/sqrt(D). Any float counts, also 0.0.
 
     Returns:
-        (B, H, T_q, D_v), dtype of q. Computed in float32, or in float64 if q is
+        (B, H, T_q, D_v), dtype and device of q. Computed in float32, or in float64 if q is
         float64, and rounded once at the end. Gradients flow to q, k, v and a
         floating mask.
 

@@ -24,8 +24,8 @@ def apply_rope(x: Tensor, positions: Tensor, *, theta: float = 10000.0) -> Tenso
         theta: Base of the frequencies.
 
     Returns:
-        (B, H, T, D), dtype of x. Angles, cosines, sines and the rotation itself are
-        computed in at least float32, whatever the dtype of x, and rounded once at the
+        (B, H, T, D), dtype and device of x. Angles, cosines, sines and the rotation itself
+        are computed in at least float32, whatever the dtype of x, and rounded once at the
         end. Gradients flow to x.
 
     Raises:
