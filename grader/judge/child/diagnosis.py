@@ -127,7 +127,11 @@ class Case:
 
     def fails_as(self, mistake: Mistake) -> bool:
         """Whether the attempt fails just what the mistake is known to fail."""
-        return {item.name.partition("[")[0] for item in self.failing} == set(mistake.fails)
+        mine, its = {item.name.partition("[")[0] for item in self.failing}, set(mistake.fails)
+        if mistake.says:
+            # of tests that wait for each other, some pass at times
+            return mine <= its and 2 * len(mine) > len(its)
+        return mine == its
 
     def _most_telling(self) -> pytest.Item:
         """A fast test in which the attempt computes something wrong, if there is one."""
