@@ -31,7 +31,10 @@ class Round:
     Attributes:
         seconds: The time at work: pauses and absences left out.
         timed: Whether there was a start; what was checked without one has no time.
+        checks: Up to the first pass.
+        mistakes: Names of those that it was diagnosed with, in order, each as often.
         solved: When it passed first, in seconds since the epoch.
+        ended: When it passed first or was given up.
         bugs: Of a debug round, what is to be found.
     """
 
@@ -40,7 +43,9 @@ class Round:
     seconds: float = 0.0
     checks: int = 0
     hints: int = 0
+    mistakes: list[str] = field(default_factory=list)
     solved: float | None = None
+    ended: float | None = None
     given_up: bool = False
     last: float | None = None
     bugs: Bugs | None = None
@@ -129,6 +134,9 @@ def derive(events: Iterable[Event]) -> State:
     """Fold the events, oldest first."""
     state = State({}, None, [])
     for event in events:
+        if not event.kata:
+            # of the whole folder
+            continue
         kata = state.katas.setdefault(event.kata, KataState())
         if event.kind == "checked":
             state.checks.append(event)
@@ -153,11 +161,15 @@ def _apply(kata: KataState, event: Event) -> None:
     if event.kind == "started" and not this.timed and not this.over:
         # the clock starts here, not at a hint or a check before it
         this.began, this.timed, this.seconds = event.at, True, 0.0
-    if event.kind == "checked":
-        this.checks += 1
-        if event.data.get("verdict") == "passed" and this.solved is None:
-            this.solved = event.at
-    elif event.kind == "hinted":
+    if event.kind == "hinted":
         this.hints += 1
     elif event.kind == "gave_up" and this.solved is None:
         this.given_up = True
+        this.ended = this.ended or event.at
+    elif event.kind == "diagnosed" and not this.over:
+        this.mistakes += event.data.get("mistakes", ())
+    elif event.kind == "checked":
+        this.checks += not this.over
+        if event.data.get("verdict") == "passed" and this.solved is None:
+            this.solved = event.at
+            this.ended = this.ended or event.at

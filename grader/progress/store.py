@@ -47,7 +47,8 @@ class Event:
 
     Attributes:
         at: Seconds since the epoch.
-        kind: started, checked, hinted, gave_up, reset, paused.
+        kind: started, checked, diagnosed, hinted, gave_up, reset, paused.
+        kata: An id, or nothing for what is of the whole folder.
         data: What else is known, by kind: see the functions that append it.
     """
 

@@ -87,7 +87,33 @@ def test_the_time_runs_from_the_start_to_the_first_pass() -> None:
     assert state.elapsed(at(90)) == 7 * MINUTE
     assert state.round is not None
     assert state.round.solved == at(7)
-    assert state.round.checks == 3
+    assert (state.round.checks, state.round.ended) == (2, at(7))
+
+
+def test_a_round_knows_the_mistakes_of_the_checks_that_led_to_its_pass() -> None:
+    tiled = {"mistakes": ["tiles_kv_heads"], "tells": ["..."], "confidence": "high"}
+    both = {"mistakes": ["tiles_kv_heads", "no_scale"], "tells": ["...", "..."]}
+    facts = [(0, "started"), (1, "checked", FAILED), (1, "diagnosed", tiled)]
+    facts += [(2, "checked", FAILED), (2, "diagnosed", both), (3, "checked", PASSED)]
+    late = [(4, "checked", FAILED), (4, "diagnosed", tiled)]
+
+    (round_,) = gqa(*facts, *late).rounds
+
+    assert round_.mistakes == ["tiles_kv_heads", "tiles_kv_heads", "no_scale"]
+    assert round_.checks == 3
+
+
+def test_a_round_that_was_given_up_ended_then() -> None:
+    (round_,) = gqa((0, "started"), (3, "gave_up"), (5, "checked", PASSED)).rounds
+
+    assert (round_.ended, round_.solved, round_.given_up) == (at(3), at(5), True)
+
+
+def test_facts_of_the_whole_folder_are_of_no_kata() -> None:
+    state = derive(history((0, "started"), (1, "planned", {"kata": ""})))
+
+    assert list(state.katas) == [GQA]
+    assert state.current == GQA
 
 
 def test_the_clock_of_an_open_round_runs_on() -> None:
