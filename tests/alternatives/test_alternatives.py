@@ -20,12 +20,14 @@ FILES = sorted(HERE.glob("*/*/*.py"))
 
 
 @pytest.fixture(scope="module")
-def results() -> dict[Path, list[Result]]:
-    """Every alternative judged under fresh seeds, on all cores."""
+def results(request: pytest.FixtureRequest) -> dict[Path, list[Result]]:
+    """The alternatives that were selected, judged under fresh seeds, on all cores."""
     catalog = load_catalog()
     tasks: dict[str, tuple[Path, Task]] = {}
-    found: dict[Path, list[Result]] = {path: [] for path in FILES}
-    for path in FILES:
+    calls = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
+    selected = {call.params["path"] for call in calls if "path" in call.params}
+    found: dict[Path, list[Result]] = {path: [] for path in FILES if path in selected}
+    for path in found:
         kata = catalog.find(f"{path.parts[-3]}/{path.parts[-2]}")
         for _ in range(SEEDS):
             task = new_task(kata, path.read_text(encoding="utf-8"), path, seed=new_seed())
