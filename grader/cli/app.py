@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from grader.cli.commands import judging, practice, upkeep
+from grader.cli.commands import judging, practice, rounds, upkeep
 
 app = typer.Typer(
     name="kata",
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command("list")(practice.list_)
 app.command()(practice.start)
 app.command()(practice.debug)
+app.command()(rounds.interview)
 app.command()(judging.check)
 app.command()(judging.watch)
 app.command()(practice.hint)

@@ -33,6 +33,11 @@ def read_attempt(kata: Kata, attempt: Path) -> str:
         if not kata.debug and attempt.with_name(f"{other}.py").exists():
             words += f", kata check {other} judges the debug round"
         raise KataError(words) from None
+    return text_of(attempt, data)
+
+
+def text_of(attempt: Path, data: bytes) -> str:
+    """What stands in an attempt; raises KataError if it is too large."""
     if len(data) > LARGEST_SOURCE:
         raise KataError(f"{attempt}: {len(data):,} bytes; an attempt has at most 1 MiB")
     return data.decode("utf-8", errors="replace")
@@ -67,6 +72,7 @@ def new_task(
     attempt: Path,
     *,
     seed: int,
+    progress: Path | None = None,
     device: str = "auto",
     limits: Limits | None = None,
     diagnose: bool = False,
@@ -75,11 +81,12 @@ def new_task(
     """A task for a child, or the result if this machine cannot judge the kata.
 
     Args:
+        progress: The folder that progress lies in, if that is known.
         diagnose: Whether a failing attempt is compared with the kata's named mistakes.
         brief: Whether to end once it is known that the attempt fails, and whether by a claim.
     """
     card = load_card(kata)
-    if missing := _missing(card.requires):
+    if missing := lacking(card.requires):
         return Result(kata.id, "skipped", seed, problem=Failure(missing))
     return Task(
         kata=kata.id,
@@ -93,7 +100,7 @@ def new_task(
         secrets=(
             str(content_root() / "solutions"),
             str(content_root() / "reference_tests"),
-            *_progress_folders(attempt),
+            *_progress_folders(attempt, progress),
         ),
         device=device,
         forbids=card.forbids,
@@ -105,15 +112,16 @@ def new_task(
     )
 
 
-def _progress_folders(attempt: Path) -> list[str]:
+def _progress_folders(attempt: Path, progress: Path | None) -> list[str]:
     """Where progress may lie: the attempt has no business there."""
     roots = [attempt.parent, *attempt.parents[1:3]]
     if chosen := os.environ.get("KATA_PRACTICE"):
         roots.append(Path(chosen).expanduser().absolute())
-    return [str(root / ".kata") for root in roots]
+    known = [str(progress)] if progress else []
+    return [*known, *(str(root / ".kata") for root in roots)]
 
 
-def _missing(requires: tuple[str, ...]) -> str | None:
+def lacking(requires: tuple[str, ...]) -> str | None:
     """Why this machine cannot judge the kata, or None."""
     from importlib.util import find_spec
 

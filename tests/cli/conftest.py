@@ -1,10 +1,12 @@
 """A small project to be at home in, and terminals to sit at."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pexpect
+import pyte
 import pytest
 
 SKIPS = """import pytest
@@ -90,5 +92,61 @@ def sit(terminal: Terminal) -> Terminal:
 
     def start(learner: Any, *args: str, **options: Any) -> "pexpect.spawn[str]":
         return terminal(learner, [*learner.command, *args], **options)
+
+    return start
+
+
+class Seat:
+    """A person before a screen: what it shows, after all that was written to it.
+
+    Attributes:
+        child: The command.
+    """
+
+    def __init__(self, child: "pexpect.spawn[str]") -> None:
+        self.child = child
+        rows, columns = child.getwinsize()
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.Stream(self._screen)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def sees(self, *words: str, seconds: float = 60) -> str:
+        """Wait until all of these stand there; the whole screen."""
+        deadline = time.monotonic() + seconds
+        while not all(word in self.text for word in words):
+            assert time.monotonic() < deadline, f"{words} are not in:\n{self.text}"
+            self._read()
+        return self.text
+
+    def press(self, keys: str) -> None:
+        self.child.send(keys)
+
+    def leaves(self, seconds: float = 60) -> str:
+        """Wait for the end of the command; what it printed in the terminal after its screen."""
+        deadline = time.monotonic() + seconds
+        while self._read():
+            assert time.monotonic() < deadline, f"it goes on:\n{self.text}"
+        self.child.close()
+        return self.text
+
+    def _read(self) -> bool:
+        try:
+            self._stream.feed(self.child.read_nonblocking(1 << 16, timeout=0.2))
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        return True
+
+
+@pytest.fixture
+def take_a_seat(sit: Terminal) -> Callable[..., Seat]:
+    """Starts kata on a screen that is looked at as a whole."""
+
+    def start(learner: Any, *args: str, **options: Any) -> Seat:
+        return Seat(sit(learner, *args, **options))
 
     return start

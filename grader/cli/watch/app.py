@@ -1,253 +1,67 @@
-"""The watch screen: claims, the first failures, the clock, and a key for each command."""
+"""The watch screen: any kata, with a key for each command."""
 
-import os
-import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
-from rich.console import Group, RenderableType
-from rich.text import Text
-from textual import work
-from textual.app import App, ComposeResult
+from rich.console import Group
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
-from textual.widgets import Footer, Static
-from watchfiles import Change, awatch
 
 from grader.cli import actions
-from grader.cli.checking import Checked, check
-from grader.cli.desk import Desk
-from grader.cli.render import check as verdict
 from grader.cli.render import spec as spec_view
-from grader.cli.render.console import THEME, clock, minutes_style
+from grader.cli.watch.judging import JudgingApp
 from grader.cli.watch.screens import Katas, Question, Reading
-from grader.cli.watch.telling import Telling
-from grader.content.catalog import Kata
-from grader.errors import KataError
-from grader.judge.cancel import Cancellation, Cancelled
-from grader.judge.protocol import TestResult
-from grader.progress.derive import KataState
-
-# an editor that writes a file in two steps is judged once
-DEBOUNCE = 40
-STEP = 10
 
 
-class WatchApp(App[None]):
-    """Judges the attempt whenever its file changes."""
+class WatchApp(JudgingApp):
+    """Judges the attempt whenever its file changes, and moves between katas."""
 
-    CSS = """
-    #head { height: 1; padding: 0 1; background: $panel; }
-    #body { padding: 1 1 0 1; }
-    #hints { padding: 1 1 0 1; height: auto; }
-    .paper { margin: 1 2; padding: 1 2; background: $surface; }
-    .question { align: center middle; height: 5; margin: 4 8; padding: 1 2; background: $panel; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("h", "hint", "Hint"),
-        ("s", "spec", "Spec"),
         ("o", "solution", "Solution"),
         ("r", "reset", "Reset"),
-        ("space", "again", "Run again"),
         ("n", "next", "Next"),
         ("l", "katas", "Katas"),
         ("q", "quit", "Quit"),
     ]
-    ENABLE_COMMAND_PALETTE = False
-
-    def __init__(self, desk: Desk, kata: Kata) -> None:
-        super().__init__()
-        self._desk, self._kata = desk, kata
-        self._cancel: Cancellation | None = None
-        self._judged: tuple[int, int] | None = None
-        self._elapsed, self._ticking, self._since = 0.0, True, time.monotonic()
-        self._state = Text("waiting", style="soft")
-
-    def compose(self) -> ComposeResult:
-        yield Static(id="head")
-        with VerticalScroll(id="body"):
-            yield Static(id="claims")
-            yield Static(id="hints")
-        yield Footer()
-
-    def on_mount(self) -> None:
-        self.console.push_theme(THEME)
-        self.set_interval(1.0, self._tick)
-        self._begin(self._kata)
-
-    # the kata at hand
-
-    def _begin(self, kata: Kata) -> None:
-        """Start or resume a kata, judge it, and watch its file."""
-        started = actions.start(self._desk, kata)
-        self._kata = kata
-        self._set_clock(started.elapsed, ticking=not _over(started.state))
-        self.query_one("#hints", Static).update("")
-        self._watch()
-        self.action_again()
-
-    @work(exclusive=True, group="watch")
-    async def _watch(self) -> None:
-        """The folder, not the file: editors replace files."""
-        path = self._desk.practice.attempt(self._kata)
-
-        def ours(_: Change, changed: str) -> bool:
-            return changed == str(path)
-
-        changes = awatch(
-            path.parent, watch_filter=ours, debounce=DEBOUNCE, step=STEP, recursive=False
-        )
-        async for _ in changes:
-            self._look()
-
-    def _tick(self) -> None:
-        if not self.is_headless and _hung_up():
-            # the window was closed, and nobody is left to press q
-            self.exit()
-            return
-        self._draw_head()
-        # what was saved before the folder was watched, or on a disk that tells of nothing
-        self._look()
-
-    def _look(self) -> None:
-        """Judge the file if it is not the one that was judged last."""
-        stamp = self._stamp()
-        if stamp is not None and stamp != self._judged:
-            self.action_again()
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            found = self._desk.practice.attempt(self._kata).stat()
-        except OSError:
-            # between an editor's removing the old file and placing the new one
-            return None
-        return found.st_mtime_ns, found.st_ino
-
-    # judging
-
-    def action_again(self) -> None:
-        """Judge what the file says now; a check that runs is of an older text."""
-        if self._cancel is not None:
-            self._cancel.cancel()
-        self._cancel, self._judged = Cancellation(), self._stamp()
-        self._state = Text("judging", style="key")
-        self._draw_head()
-        self._judge(self._kata, self._cancel)
-
-    @work(thread=True, group="judge")
-    def _judge(self, kata: Kata, cancel: Cancellation) -> None:
-        with cancel:
-            try:
-                checked = check(self._desk, kata, events=Telling(self, cancel), cancel=cancel)
-            except Cancelled:
-                return
-            except KataError as error:
-                self.call_from_thread(self._fail, cancel, str(error))
-                return
-        if checked.result.diagnosis:
-            self.call_from_thread(self.show, cancel, checked)
-
-    def count(self, cancel: Cancellation, test: TestResult) -> None:
-        if cancel is self._cancel and test.outcome not in ("passed", "skipped"):
-            self._state = Text("judging, some do not hold", style="key")
-            self._draw_head()
-
-    def _fail(self, cancel: Cancellation, words: str) -> None:
-        if cancel is self._cancel:
-            self._cancel, self._state = None, Text("no verdict", style="bad")
-            self.query_one("#claims", Static).update(Text(words, style="bad"))
-            self._draw_head()
-
-    def show(self, cancel: Cancellation, checked: Checked) -> None:
-        if cancel is not self._cancel:
-            return
-        self._state = verdict.words(checked.result)
-        self._set_clock(checked.state.elapsed(time.time()), ticking=not _over(checked.state))
-        both = Group(verdict.verdict(checked), verdict.rest(checked))
-        self.query_one("#claims", Static).update(both)
-        self._draw_head()
-
-    # the head
-
-    def _set_clock(self, elapsed: float, *, ticking: bool) -> None:
-        self._elapsed, self._ticking, self._since = elapsed, ticking, time.monotonic()
-
-    def _draw_head(self) -> None:
-        kata = self._kata
-        seconds = self._elapsed + (time.monotonic() - self._since if self._ticking else 0.0)
-        head = Text.assemble((kata.id, "name"), "  ", kata.title, "  ")
-        head.append(clock(seconds), style=minutes_style(seconds, kata.minutes))
-        head.append(f" of {kata.minutes} min  ", style="soft")
-        head.append(self._state)
-        self.query_one("#head", Static).update(head)
-
-    # keys
-
-    def action_hint(self) -> None:
-        hint = actions.hint(self._desk, self._kata)
-        rows: list[RenderableType] = list(spec_view.hints(hint))
-        self.query_one("#hints", Static).update(Group(*rows))
-
-    def action_spec(self) -> None:
-        self.push_screen(Reading(spec_view.spec(self._kata)))
 
     def action_solution(self) -> None:
-        if not actions.gives_up(self._desk, self._kata):
+        if not actions.gives_up(self.desk, self.kata):
             self._reveal()
             return
-        words = f"{self._kata.slug} is not solved. Give it up and see the solution?"
+        words = f"{self.kata.slug} is not solved. Give it up and see the solution?"
         self.push_screen(Question(words), self._if_yes(self._reveal))
 
     def _reveal(self) -> None:
-        solution = actions.solution(self._desk, self._kata)
-        self._set_clock(self._elapsed + time.monotonic() - self._since, ticking=False)
+        solution = actions.solution(self.desk, self.kata)
+        self.set_clock(self.seconds, ticking=False)
         self.push_screen(Reading(Group(*spec_view.solution(solution))))
 
     def action_reset(self) -> None:
-        words = f"Start {self._kata.slug} over? Your file is kept in the history."
+        words = f"Start {self.kata.slug} over? Your file is kept in the history."
         self.push_screen(Question(words), self._if_yes(self._start_over))
 
     def _start_over(self) -> None:
-        actions.reset(self._desk, self._kata)
-        self._begin(self._kata)
+        actions.reset(self.desk, self.kata)
+        self.begin(self.kata)
 
     def action_next(self) -> None:
-        following = actions.next_kata(self._desk, self._desk.state(), self._kata)
+        following = actions.next_kata(self.desk, self.desk.state(), self.kata)
         if following is None:
             self.notify("Every kata is solved.")
         else:
-            self._begin(following)
+            self.begin(following)
 
     def action_katas(self) -> None:
         def chosen(kata: str | None) -> None:
-            if kata is not None and kata != self._kata.id:
-                self._begin(self._desk.catalog.find(kata))
+            if kata is not None and kata != self.kata.id:
+                self.begin(self.desk.catalog.find(kata))
 
-        self.push_screen(Katas(self._desk, self._kata.id), chosen)
+        self.push_screen(Katas(self.desk, self.kata.id), chosen)
 
     def _if_yes(self, action: Callable[[], None]) -> Callable[[bool | None], None]:
         return partial(_when, action)
-
-    async def action_quit(self) -> None:
-        if self._cancel is not None:
-            self._cancel.cancel()
-        self.exit()
 
 
 def _when(action: Callable[[], None], yes: bool | None) -> None:
     if yes:
         action()
-
-
-def _hung_up() -> bool:
-    """Whether the terminal has gone."""
-    try:
-        return not os.isatty(sys.__stdout__.fileno()) if sys.__stdout__ else False
-    except OSError:
-        return True
-
-
-def _over(state: KataState) -> bool:
-    return bool(state.round and state.round.over)

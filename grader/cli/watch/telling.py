@@ -7,13 +7,13 @@ from grader.judge.cancel import Cancellation
 from grader.judge.protocol import TestResult
 
 if TYPE_CHECKING:
-    from grader.cli.watch.app import WatchApp
+    from grader.cli.watch.judging import JudgingApp
 
 
 class Telling(CheckEvents):
     """Tells the screen, from a check's thread, of each claim and of the verdict."""
 
-    def __init__(self, app: "WatchApp", cancel: Cancellation) -> None:
+    def __init__(self, app: "JudgingApp", cancel: Cancellation) -> None:
         self._app, self._cancel = app, cancel
 
     def tested(self, test: TestResult) -> None:
