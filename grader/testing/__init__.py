@@ -13,9 +13,17 @@ All generators of random numbers are seeded before each test.
 
 from grader.testing.compare import assert_close, assert_equal
 from grader.testing.device import assert_follows_device
+from grader.testing.dtype import assert_keeps_dtype
 from grader.testing.forbid import Forbidden, forbidden
 from grader.testing.gradients import assert_same_gradients, gradients
 from grader.testing.measure import flops, largest_intermediate
+from grader.testing.metamorphic import (
+    assert_batch_rows_independent,
+    assert_cache_equals_full,
+    assert_chunks_agree,
+    assert_padding_changes_nothing,
+    assert_relative_shift,
+)
 from grader.testing.ranks import RankError, run_ranks
 from grader.testing.sampling import assert_distribution
 from grader.testing.unchanged import assert_unchanged
@@ -25,10 +33,16 @@ __all__ = [
     "Forbidden",
     "Mismatch",
     "RankError",
+    "assert_batch_rows_independent",
+    "assert_cache_equals_full",
+    "assert_chunks_agree",
     "assert_close",
     "assert_distribution",
     "assert_equal",
     "assert_follows_device",
+    "assert_keeps_dtype",
+    "assert_padding_changes_nothing",
+    "assert_relative_shift",
     "assert_same_gradients",
     "assert_unchanged",
     "flops",

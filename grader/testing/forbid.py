@@ -1,13 +1,29 @@
 """Forbidden functions, seen when they run: an alias or another module hides nothing."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
 from typing import Any
 
+import torch
 from torch.overrides import TorchFunctionMode
 
 from grader.testing.modes import DispatchMode
 from grader.testing.words import Mismatch
+
+# how else the same thing is called: names that begin like this
+ALSO: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "cross_entropy": ("cross_entropy_loss",),
+        "nll_loss": ("nll_loss",),
+        "scaled_dot_product_attention": (
+            "scaled_dot_product",
+            "multi_head_attention",
+            "transformer_encoder_layer",
+        ),
+    }
+)
 
 
 class Forbidden(Mismatch):
@@ -33,7 +49,16 @@ def forbidden(*names: str) -> Iterator[list[str]]:
             # inside of other functions and torch.ops
             stack.enter_context(_Functions(frozenset(names), seen))
             stack.enter_context(_Operators(frozenset(names), seen))
-        yield seen
+            stack.enter_context(_scripts(frozenset(names), seen))
+        try:
+            yield seen
+        except Forbidden:
+            raise
+        except Exception as error:
+            if seen:
+                # TorchScript and others wrap what is raised in errors of their own
+                raise Forbidden(seen[0]) from error
+            raise
 
 
 class _Functions(TorchFunctionMode):
@@ -48,8 +73,7 @@ class _Functions(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        # the in-place x.softmax_() and the operator's x.__matmul__ are the function itself
-        name = _named(getattr(func, "__name__", "").strip("_"), self.names)
+        name = _named(getattr(func, "__name__", ""), self.names)
         if name:
             self.seen.append(name)
             raise Forbidden(name)
@@ -70,19 +94,46 @@ class _Operators(DispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         schema = getattr(func, "_schema", None)
         called = schema.name.partition("::")[2] if schema else str(func)
-        name = _named(called.strip("_").removeprefix("native_"), self.names)
+        name = _named(called, self.names)
         if name:
             self.seen.append(name)
             raise Forbidden(name)
         return func(*args, **(kwargs or {}))
 
 
+@contextmanager
+def _scripts(names: frozenset[str], seen: list[str]) -> Iterator[None]:
+    """Scripted and traced functions run unseen by modes: their graphs tell what they call."""
+    kinds = (torch._C.ScriptFunction, torch._C.ScriptMethod)
+    usual = [kind.__call__ for kind in kinds]
+
+    def watched(call: Callable[..., Any]) -> Callable[..., Any]:
+        def look_and_call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            for called in re.findall(r"aten::(\w+)", str(self.inlined_graph)):
+                if name := _named(called, names):
+                    seen.append(name)
+                    raise Forbidden(name)
+            return call(self, *args, **kwargs)
+
+        return look_and_call
+
+    for kind, call in zip(kinds, usual, strict=True):
+        kind.__call__ = watched(call)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for kind, call in zip(kinds, usual, strict=True):
+            kind.__call__ = call  # type: ignore[method-assign]
+
+
 def _named(called: str, names: frozenset[str]) -> str | None:
     """The forbidden name that a function or operator goes by."""
-    if called in names:
-        return called
-    # _scaled_dot_product_flash_attention_for_cpu and the like
-    attention = "scaled_dot_product_attention"
-    if attention in names and called.startswith("scaled_dot_product"):
-        return attention
+    # the in-place x.softmax_(), the infix x.__matmul__ and the overload softmax.int are the
+    # function itself; so are _native_multi_head_attention and _fused_rms_norm
+    bare = called.partition(".")[0].strip("_").removeprefix("native_").removeprefix("fused_")
+    if bare in names:
+        return bare
+    for name in names:
+        if bare.startswith(ALSO.get(name, ())):
+            return name
     return None

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from grader.testing.words import Mismatch, bare, show
+from grader.testing.observe import comparing
+from grader.testing.words import PLAIN_TENSORS, Mismatch, bare, has_type, named, show
 
-# with counts this small, the chi-squared distribution takes what happens once in 1e7 for 1e-9
-THRESHOLD = 1e-9
+# counts are not normal: where a bin expects as few as this, what the chi-squared distribution
+# takes for once in 1e11 happens once in 1e8
+THRESHOLD = 1e-11
 LEAST = 20
 
 
@@ -17,18 +19,30 @@ def assert_distribution(
 ) -> None:
     """A chi-squared test of whether samples follow the given probabilities.
 
-    A right sampler fails once in ten million checks. Draw at least 100 samples
-    for each outcome that matters: with n samples, a total variation distance of
-    about 8 / sqrt(n) and more is caught (0.06 for n = 20,000 and ten outcomes).
+    A right sampler fails less than once in fifty million comparisons, so that twenty of
+    them in one kata stay far below one false alarm in a million checks. A wrong one is
+    caught in 999 of 1,000 checks if its total variation distance from the right one, over
+    outcomes that are expected LEAST times or more, is at least
+
+        6 / sqrt(N) for up to 10 outcomes, 8 / sqrt(N) for 100, 12 / sqrt(N) for 1,000
+
+    with N samples: 0.06 with N = 10,000 and ten outcomes.
 
     Args:
         samples: (N,) outcomes, integers from 0 to len(probabilities) - 1.
         probabilities: (V,) the exact probability of each outcome; outcomes of
-            probability 0 must never be drawn.
+            probability 0 must never be drawn. They need not sum to 1.
 
     Raises:
         Mismatch: Names the outcome that is most off.
     """
+    with comparing(samples):
+        _compare(samples, probabilities, label)
+
+
+def _compare(samples: Tensor | Sequence[int], probabilities: Tensor, label: str) -> None:
+    if not has_type(samples, *PLAIN_TENSORS, list, tuple):
+        raise Mismatch(f"{label} have the wrong type: expected a tensor, got {named(samples)}")
     drawn = torch.as_tensor(samples).flatten()
     if not len(drawn):
         raise Mismatch(f"{label} are none at all")
@@ -36,6 +50,8 @@ def assert_distribution(
         raise Mismatch(f"{label} must be integers, got {bare(drawn.dtype)}")
     drawn = drawn.long().cpu()
     exact = probabilities.detach().double().cpu().flatten()
+    if not (exact.sum() > 0 and (exact >= 0).all() and exact.isfinite().all()):
+        raise ValueError("probabilities must be at least 0, finite, and not all 0")
     exact = exact / exact.sum()
     V, N = len(exact), len(drawn)
     outside = (drawn < 0) | (drawn >= V)
@@ -54,6 +70,10 @@ def assert_distribution(
 
     pooled_counts, pooled_expected = _pool(counts, exact * N)
     if len(pooled_expected) < 2:
+        top = exact.max().item()
+        if top < 1:
+            least = LEAST / min(top, 1 - top)
+            raise Mismatch(f"{N} {label} are too few to tell: draw at least {least:,.0f}")
         return
     statistic = ((pooled_counts - pooled_expected) ** 2 / pooled_expected).sum()
     freedom = torch.tensor((len(pooled_expected) - 1) / 2, dtype=torch.float64)

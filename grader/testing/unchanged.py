@@ -8,6 +8,7 @@ from torch import Tensor
 
 from grader.testing.words import Mismatch
 
+ADVICE = "the caller still needs it: work on a copy, or write x = x * 2 for x *= 2"
 _ABSENT = object()
 
 
@@ -33,10 +34,11 @@ class Snapshot:
     def check(self) -> None:
         for name, value, before in self.kept:
             if _changed(value, before):
-                raise Mismatch(
-                    f"{name} was changed in place",
-                    "the caller still needs it: work on a copy, or write x = x * 2 for x *= 2",
-                )
+                raise Mismatch(f"{name} was changed in place", ADVICE)
+            if isinstance(value, Tensor) and _version(value) != before[0]:
+                # autograd refuses to go back through it, whatever stands in it now
+                words = f"{name} was written to in place, with the values that it had"
+                raise Mismatch(words, ADVICE)
 
 
 def _held(label: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -56,16 +58,21 @@ def _held(label: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _copy(value: Any) -> Any:
     if isinstance(value, Tensor):
         meta = value.device.type == "meta"
-        return value._version, None if meta else value.detach().clone()
+        return _version(value), None if meta else value.detach().clone()
     # what is nested is held by itself: one level is enough
     return value.copy()
+
+
+def _version(value: Tensor) -> int:
+    """How often a tensor was written to; one of inference mode does not count."""
+    return 0 if value.is_inference() else value._version
 
 
 def _changed(value: Any, before: Any) -> bool:
     if isinstance(value, Tensor):
         version, copy = before
         if copy is None:
-            return bool(value._version != version)
+            return bool(_version(value) != version)
         if value.shape != copy.shape or value.dtype != copy.dtype:
             return True
         now = value.detach()

@@ -1,5 +1,6 @@
 """forbidden: what is seen under other names, and what is none of its business."""
 
+import warnings
 from functools import partial
 
 import pytest
@@ -21,6 +22,29 @@ class Wrapped(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.inner(x)
+
+
+class Normed(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.rms_norm(x, [8])
+
+
+def normed(x: torch.Tensor) -> torch.Tensor:
+    return torch.rms_norm(x, [8])
+
+
+def normed_if_positive(x: torch.Tensor) -> torch.Tensor:
+    if bool(x.square().sum() > 0):
+        x = normed(x)
+    return x
+
+
+with warnings.catch_warnings():
+    # TorchScript is deprecated, and still there
+    warnings.simplefilter("ignore", DeprecationWarning)
+    scripted, branching = torch.jit.script(normed), torch.jit.script(normed_if_positive)
+    traced, traced_module = torch.jit.trace(normed, x), torch.jit.trace(Wrapped(), x)
+    scripted_module = torch.jit.script(Normed())
 
 
 def attend(module: nn.Module, *inputs: torch.Tensor, **options: bool) -> None:
@@ -68,6 +92,38 @@ SEEN = {
         lambda: attend(nn.MultiheadAttention(8, 2), x, x, x, need_weights=False)),
     "attention in an encoder": (
         "scaled_dot_product_attention", lambda: attend(nn.TransformerEncoderLayer(8, 2), x)),
+    "attention in a module that returns its weights": (
+        "scaled_dot_product_attention", lambda: attend(nn.MultiheadAttention(8, 2), x, x, x)),
+    "attention in a module that trains": (
+        "scaled_dot_product_attention", lambda: nn.MultiheadAttention(8, 2)(x, x, x)),
+    "attention in a module's function": (
+        "scaled_dot_product_attention",
+        lambda: F.multi_head_attention_forward(
+            x, x, x, 8, 2, x.new_ones(24, 8), None, None, None, False, 0.0, x.new_ones(8, 8), None
+        )),
+    "attention in a module's operator": (
+        "scaled_dot_product_attention",
+        lambda: torch._native_multi_head_attention(
+            x, x, x, 8, 2, x.new_ones(24, 8), x.new_ones(24), x.new_ones(8, 8), x.new_ones(8))),
+    "an overload": ("rms_norm", lambda: torch.ops.aten.rms_norm.default(x, (8,))),
+    "an overload of a product": ("matmul", lambda: torch.ops.aten.matmul.default(x, x.mT)),
+    "a fused operator": (
+        "rms_norm", lambda: torch.ops.aten._fused_rms_norm(x, (8,), None, None)),
+    "a loss in C": ("cross_entropy", lambda: torch._C._nn.cross_entropy_loss(x, target)),
+    "a loss's operator": (
+        "cross_entropy", lambda: torch.ops.aten.cross_entropy_loss.default(x, target)),
+    "half of a loss": (
+        "nll_loss", lambda: torch.ops.aten.nll_loss_forward(x[0], target[0, :4], None, 1, -100)),
+    "half of a loss in a loss": ("nll_loss", lambda: nn.CrossEntropyLoss()(x, target)),
+    "an operator that is looked up": (
+        "rms_norm", lambda: torch._C._jit_get_operation("aten::rms_norm")[0](x, (8,))),
+    "scripted": ("rms_norm", lambda: scripted(x)),
+    "scripted, in a branch": ("rms_norm", lambda: branching(x)),
+    "a scripted module": ("rms_norm", lambda: scripted_module(x)),
+    "a scripted module's method": ("rms_norm", lambda: scripted_module.forward(x)),
+    "traced": ("rms_norm", lambda: traced(x)),
+    "a traced module": ("layer_norm", lambda: traced_module(x)),
+    "compiled": ("rms_norm", lambda: torch.compile(nn.RMSNorm(8), backend="eager")(x)),
 }  # fmt: skip
 
 
@@ -119,6 +175,8 @@ ALLOWED = {
     "smaller parts": (
         ["scaled_dot_product_attention"], lambda: (x @ x.mT / 8**0.5).softmax(-1) @ x),
     "sums when running sums are forbidden": (["cumsum"], lambda: (x.sum(0), x.cumprod(0))),
+    "another loss": (["cross_entropy"], lambda: F.binary_cross_entropy_with_logits(x, x)),
+    "scripted": (["softmax", "layer_norm"], lambda: (scripted(x), scripted_module(x))),
     "anything when nothing is": ([], lambda: x.softmax(-1)),
 }  # fmt: skip
 
@@ -157,6 +215,31 @@ def test_an_attempt_that_catches_the_error_is_still_seen():
 
     assert seen == ["cumsum"]
     assert result.equal(x)
+
+
+def test_an_error_that_hides_the_forbidden_call_is_told_as_such():
+    def interpret() -> None:
+        try:
+            x.cumsum(0)
+        except Exception as error:
+            raise RuntimeError("the interpreter failed") from error
+
+    with pytest.raises(Forbidden) as info, forbidden("cumsum"):
+        interpret()
+
+    assert info.value.headline == "cumsum is not allowed in this kata"
+
+
+def test_an_error_of_another_kind_passes_as_it_is():
+    with pytest.raises(RuntimeError, match="size"), forbidden("cumsum"):
+        x @ x
+
+
+def test_scripts_run_as_usual_afterwards():
+    with forbidden("rms_norm"):
+        pass
+
+    assert torch.equal(scripted(x), torch.rms_norm(x, (8,)))
 
 
 def test_results_and_gradients_are_what_they_are_without_it():

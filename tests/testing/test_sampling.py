@@ -1,9 +1,12 @@
 """assert_distribution: right samplers pass, wrong ones do not."""
 
+import math
+
 import pytest
 import torch
 
 from grader.testing import Mismatch, assert_distribution
+from grader.testing.sampling import LEAST, THRESHOLD
 
 N = 20_000
 EVEN = torch.full((10,), 0.1)
@@ -24,12 +27,46 @@ def refused(samples: torch.Tensor, probabilities: torch.Tensor) -> bool:
     return False
 
 
-@pytest.mark.parametrize("probabilities", [EVEN, ZIPF, SHARP, HOLES, torch.ones(1), torch.ones(2)])
-@pytest.mark.parametrize("count", [5, 200, N])
+@pytest.mark.parametrize("probabilities", [EVEN, ZIPF, HOLES, torch.ones(1), torch.ones(2)])
+@pytest.mark.parametrize("count", [200, N])
 def test_right_samplers_pass_whatever_the_seed(probabilities: torch.Tensor, count: int):
     for seed in range(150):
         torch.manual_seed(seed)
         assert_distribution(drawn(probabilities, count), probabilities)
+
+
+def binomial_tail(N: int, p: float) -> float:
+    """The exact chance that a right sampler of two outcomes fails."""
+    k = torch.arange(N + 1, dtype=torch.float64)
+    log_chance = torch.special.xlogy(k, p) + torch.special.xlog1py(N - k, -p) + (
+        math.lgamma(N + 1) - torch.lgamma(k + 1) - torch.lgamma(N - k + 1)
+    )  # fmt: skip
+    statistic = (k - N * p) ** 2 / (N * p * (1 - p))
+    half = torch.tensor(0.5, dtype=torch.float64)
+    failing = torch.special.gammaincc(half, statistic / 2) < THRESHOLD
+    return log_chance.exp()[failing].sum().item()
+
+
+@pytest.mark.parametrize("count", [40, 60, 200, 1000, 100_000])
+def test_a_right_sampler_fails_once_in_fifty_million_at_most(count: int):
+    # the fewer are expected, the further from normal
+    for expected in (LEAST, 1.3 * LEAST, 2 * LEAST, 10 * LEAST):
+        if count - expected >= LEAST:
+            assert binomial_tail(count, expected / count) < 2e-8
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "distance"), [(2, 6.0), (10, 6.0), (100, 8.0), (1000, 12.0)], ids=str
+)
+def test_the_stated_distance_is_caught_whatever_the_seed(outcomes: int, distance: float):
+    count = max(N, 40 * outcomes)
+    # the hardest to see: every outcome off by the same share of itself
+    share = 2 * distance / math.sqrt(count)
+    right = torch.ones(outcomes, dtype=torch.float64)
+    wrong = right + share * torch.tensor([1.0, -1.0]).repeat(outcomes // 2)
+    for seed in range(40):
+        torch.manual_seed(seed)
+        assert refused(drawn(wrong, count), right)
 
 
 def test_weights_need_not_sum_to_one():
@@ -56,8 +93,6 @@ WRONG = {
     "not renormalised": (EVEN, EVEN + torch.eye(10)[9] * 0.1),
     "the tail is cut off": (ZIPF, ZIPF * (torch.arange(50) < 40)),
     "the tail is too heavy": (SHARP, SHARP + torch.tensor([0.0, 0.01, 0.01, 0.01])),
-    "a total variation distance of 0.06": (
-        EVEN, EVEN + 0.012 * torch.tensor([1.0, -1.0]).repeat(5)),
 }  # fmt: skip
 
 
@@ -97,6 +132,40 @@ def test_draws_that_are_no_integers_are_refused(words):
 
     assert said == "samples must be integers, got float64"
     assert words(assert_distribution, [], EVEN) == "samples are none at all"
+    said = words(assert_distribution, None, EVEN)
+    assert said == "samples have the wrong type: expected a tensor, got None"
+
+
+@pytest.mark.parametrize(
+    ("weights", "count", "least"),
+    [(SHARP, 200, "20,000"), (torch.ones(1000), 15_000, "20,000"), (EVEN, 5, "200")],
+    ids=["nearly sure", "many outcomes", "few draws"],
+)
+def test_draws_that_could_not_show_anything_are_refused(words, weights, count: int, least: str):
+    said = words(assert_distribution, drawn(weights, count), weights)
+
+    assert said == f"{count} samples are too few to tell: draw at least {least}"
+
+
+def test_a_sure_outcome_needs_one_draw():
+    assert_distribution([3], torch.tensor([0.0, 0.0, 0.0, 0.2]))
+    assert_distribution([0], torch.ones(1))
+
+
+@pytest.mark.parametrize(
+    "weights", [[0.5, -0.5], [0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0]], ids=str
+)
+def test_what_are_no_probabilities_are_the_tests_own_fault(weights: list[float]):
+    with pytest.raises(ValueError, match="probabilities must be"):
+        assert_distribution([0, 1], torch.tensor(weights))
+
+
+def test_a_difference_among_outcomes_too_rare_to_count_is_not_seen():
+    # each of the last 40 expects 5: together they are as many as they should be
+    weights = torch.tensor([800.0] + [5.0] * 40)
+    samples = torch.cat([torch.zeros(800), torch.arange(1, 21).repeat(10)]).long()
+
+    assert_distribution(samples, weights)
 
 
 def test_the_outcome_that_is_most_off_is_named(words):

@@ -52,6 +52,21 @@ def test_a_change_is_seen(words, change, value):
     assert "was changed in place" in words(assert_unchanged, change, value)
 
 
+WRITES = {
+    "times one": lambda x: x.mul_(1),
+    "taken back": lambda x: x.add_(1).sub_(1),
+    "its own values": lambda x: x.copy_(x.clone()),
+    "through a view": lambda x: x.view(-1)[0].clamp_(min=0),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_write_that_changes_no_value_is_seen(words, write):
+    said = words(assert_unchanged, write, torch.ones(3))
+
+    assert said.startswith("argument 0 was written to in place, with the values that it had\n")
+
+
 KEPT = {
     "arithmetic": (lambda x: x * 2 + 1, torch.ones(3)),
     "a clone that is changed": (lambda x: x.clone().mul_(2), torch.ones(3)),
@@ -61,6 +76,8 @@ KEPT = {
     "an array of text": (lambda x: x.tolist(), numpy.array(["a", "b"])),
     "no element": (lambda x: x + 1, torch.empty(0)),
     "a tensor without values": (lambda x: x * 2, torch.ones(3, device="meta")),
+    "a copy that may be none": (lambda x: x.contiguous().to(x.dtype).detach(), torch.ones(3)),
+    "a leaf from now on": (lambda x: x.requires_grad_(), torch.ones(3)),
     "8 bits": (lambda x: x.float(), torch.ones(3).to(torch.float8_e4m3fn)),
     "a backward pass": (lambda x: x.sum().backward(), leaf()),
     "a list that is read": (lambda x: sorted(x), [2, 1]),
@@ -76,6 +93,13 @@ KEPT = {
 @pytest.mark.parametrize(("call", "value"), KEPT.values(), ids=KEPT)
 def test_reading_is_no_change(call, value):
     assert_unchanged(call, value)
+
+
+def test_tensors_of_inference_mode_have_values_only(words):
+    with torch.inference_mode():
+        x = torch.ones(3)
+        assert_unchanged(lambda x: x * 2, x)
+        assert "was changed in place" in words(assert_unchanged, lambda x: x.mul_(2), x)
 
 
 def test_the_result_is_returned():
