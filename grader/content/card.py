@@ -9,7 +9,9 @@ from grader.content.catalog import Kata
 from grader.errors import KataError
 
 REQUIREMENTS = ("triton", "ranks")
-FIELDS = {"forbids", "requires", "mutates", "hints", "mistakes", "follow_ups", "equivalent"}
+FIELDS = {
+    "forbids", "requires", "mutates", "degenerate", "hints", "mistakes", "follow_ups", "equivalent",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,13 @@ class Card:
     forbids: Names of functions that may not run, and modules that may not be imported.
     requires: What the machine must offer: "triton", "ranks".
     mutates: Arguments that the spec says are updated in place.
+    degenerate: Tests that zeros, a constant or the input itself may pass.
     """
 
     forbids: tuple[str, ...]
     requires: tuple[str, ...]
     mutates: tuple[str, ...]
+    degenerate: tuple[str, ...]
     hints: tuple[str, ...]
     mistakes: tuple[Mistake, ...]
     follow_ups: tuple[FollowUp, ...]
@@ -111,6 +115,7 @@ def parse_card(text: str) -> Card:
         forbids=tuple(data.get("forbids", ())),
         requires=requires,
         mutates=tuple(data.get("mutates", ())),
+        degenerate=tuple(data.get("degenerate", ())),
         hints=tuple(hint.strip() for hint in data["hints"]),
         mistakes=_mistakes(data["mistakes"]),
         follow_ups=tuple(

@@ -126,11 +126,16 @@ def _raises(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _test_problems(kata: Kata) -> list[str]:
-    """An assert that is no comparison can tell a learner nothing unless it has words."""
+    """An assert that is no comparison can tell a learner nothing unless it has words.
+
+    What pytest.approx compares is seen by neither the gate nor a diagnosis.
+    """
     name, problems = _short(kata.tests), []
     for node in ast.walk(ast.parse(kata.tests.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Assert) and node.msg is None and not _compares(node.test):
             problems.append(f"{name}:{node.lineno}: give this assert a message in plain words")
+        if isinstance(node, ast.Attribute) and node.attr == "approx":
+            problems.append(f"{name}:{node.lineno}: use assert_close in place of pytest.approx")
     if not test_names(kata.tests):
         problems.append(f"{name}: no tests")
     return problems
@@ -150,6 +155,11 @@ def _card_problems(kata: Kata, card: Card) -> list[str]:
         problems.append(f"{name}: {len(card.follow_ups)} follow-ups; ask at least {FOLLOW_UPS}")
     solution = kata.solution.read_text(encoding="utf-8")
     tests = test_names(kata.tests)
+    problems += [
+        f"{name}: degenerate lists {test}, which is no test of {kata.tests.name}"
+        for test in card.degenerate
+        if test.partition("[")[0] not in tests
+    ]
     for mistake in card.mistakes:
         where = f"{name}: mistakes.{mistake.name}"
         try:

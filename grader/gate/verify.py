@@ -7,6 +7,7 @@ from pathlib import Path
 
 from grader.content.card import Mistake, load_card
 from grader.content.catalog import Kata, load_catalog
+from grader.gate.degenerate import judge_degenerate
 from grader.gate.mutants.general import require_cosmic_ray
 from grader.gate.mutation import Listener, score_mutants
 from grader.gate.report import Report
@@ -60,6 +61,7 @@ def verify_katas(
         tell(done, len(trials), trial.report)
     for report in reports:
         _judge_time(report)
+    judge_degenerate(reports, jobs=jobs, listener=tell)
     if mutants:
         score_mutants(reports, jobs=jobs, listener=tell)
     return reports

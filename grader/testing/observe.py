@@ -31,9 +31,14 @@ def comparing(value: object) -> Iterator[None]:
         raise
 
 
+def observe(observer: Observer) -> None:
+    """From here on."""
+    _observers.append(observer)
+
+
 @contextmanager
 def observing(observer: Observer) -> Iterator[None]:
-    _observers.append(observer)
+    observe(observer)
     try:
         yield
     finally:

@@ -273,7 +273,12 @@ def test_errors_are_steps_too(attempt):
     model = Script("Thought: hm", "Action: b[1]", "Action: a[1]")
     run = attempt.react(model, {"a": Tool(ValueError("x"))}, "q", max_steps=3)
 
-    assert_equal((run.answer, run.steps), (None, 3), label="answer and steps")
+    transcript = (
+        f"Question: q\nThought: hm\nObservation: {MALFORMED}\n"
+        "Action: b[1]\nObservation: Error: no tool b, use one of: a\n"
+        "Action: a[1]\nObservation: Error: ValueError: x\n"
+    )
+    assert_run(run, None, 3, transcript)
 
 
 class Stop(BaseException):

@@ -67,11 +67,12 @@ def test_log_prob_gradients_match_torch_cross_entropy(attempt):
 
 def test_a_token_is_scored_by_the_logits_before_it(attempt):
     _, input_ids, response_mask = make_sequences(V=7)
-    # sure of the next token everywhere
+    # the next token is e times as likely as each of the six others
     following = input_ids.roll(-1, dims=1)
-    logits = 100 * torch.nn.functional.one_hot(following, 7).double()
+    logits = torch.nn.functional.one_hot(following, 7).double()
+    expected = (1 - math.log(math.e + 6)) * response_mask.sum(dim=1).double()
 
-    assert_close(attempt.sequence_log_prob(logits, input_ids, response_mask), column(0, 0, 0))
+    assert_close(attempt.sequence_log_prob(logits, input_ids, response_mask), expected)
 
 
 def test_log_prob_is_a_sum_over_response_tokens(attempt):
@@ -86,8 +87,8 @@ def test_log_prob_is_a_sum_over_response_tokens(attempt):
 
 def test_the_first_token_never_counts(attempt):
     logits = torch.zeros(2, 4, 8, dtype=torch.float64)
-    response_mask = torch.ones(2, 4, dtype=torch.bool)
-    expected = -math.log(8) * column(3, 3)
+    response_mask = torch.tensor([[True, True, True, True], [True, True, False, False]])
+    expected = -math.log(8) * column(3, 1)
 
     got = attempt.sequence_log_prob(logits, torch.randint(8, (2, 4)), response_mask)
 

@@ -221,8 +221,9 @@ def test_a_float32_weight_keeps_its_digits(attempt, dtype):
 def test_small_terms_of_a_sum_are_not_lost_in_half_precision(attempt, dtype):
     _, x, weight = make_inputs(129, 4, dtype=dtype)
     grad_out = torch.ones(129, 4, dtype=dtype)
-    grad_out[0] = 2048  # to which a half-precision sum cannot add 1
-    expected = torch.full((4,), 2048.0 + 128.0, dtype=dtype)
+    # to which a half-precision sum cannot add 1
+    grad_out[0] = torch.tensor([2048, 4096, 2048, 4096])
+    expected = torch.tensor([2176, 4224, 2176, 4224], dtype=dtype)
 
     assert_close(attempt.layer_norm_backward(grad_out, x, weight)[2], expected, label="grad_bias")
 

@@ -44,7 +44,7 @@ from grader.testing import assert_close
 
 @pytest.mark.parametrize("piece", range(4))
 def test_burns(attempt, piece):
-    x = torch.ones(3)
+    x = torch.tensor([1.0, 2.0, 3.0])
     assert_close(attempt.double(x, shift=1.0), 2 * x + 1)
     end = time.process_time() + 0.55
     while time.process_time() < end:
@@ -57,6 +57,54 @@ LUCKY = """
 def test_is_lucky(attempt):
     attempt.double(torch.ones(1))
     assert torch.rand(()).item() < 0.02
+"""
+ZERO = """def test_is_zero(attempt):
+    assert_close(attempt.double(torch.zeros(5)), torch.zeros(5))
+
+
+"""
+SIX = """def test_is_six(attempt):
+    assert_close(attempt.double(torch.full((5,), 3.0)), torch.full((5,), 6.0))
+
+
+"""
+# what a degenerate answer may pass: no answer, no comparison with it, and what the card names
+CALM = """import pytest
+import torch
+
+from grader.testing import assert_close, assert_equal
+
+
+def test_leaves_x_alone(attempt):
+    x = torch.randn(5)
+    copy = x.clone()
+    attempt.double(x)
+
+    assert_equal(x, copy)
+
+
+def test_is_empty(attempt):
+    assert_close(attempt.double(torch.ones(0)), torch.ones(0))
+
+
+def test_keeps_the_dtype(attempt):
+    assert attempt.double(torch.ones(1)).dtype == torch.float32
+
+
+def test_refuses_text(attempt):
+    with pytest.raises(TypeError):
+        attempt.double("x", shift="y")
+
+    assert_equal(1, 1)
+
+
+@pytest.mark.parametrize("value", [pytest.param(0.0, id="zero"), pytest.param(2.0, id="two")])
+def test_takes_numbers(attempt, value):
+    x = torch.tensor([value, -value])
+
+    assert_close(attempt.double(x), x + x)
+
+
 """
 FAULTS = [
     Fault("nostub", STUB, ("missing", "every kata has four files"), gone="stub"),
@@ -144,6 +192,18 @@ FAULTS = [
     Fault("minutes", TRACK, ("0 minutes", "give 1 to 120"), line={"minutes": 0}),
     Fault("section", STUB, ("no section 'Source:'", "write it"), {"stub": ("Source:", "From:")}),
     Fault("inplace", STUB, ("in place", "say it"), {"stub": (" Changing x in place.", "")}),
+    Fault("plain", TESTS, ("test_is_zero", "returns zeros or one value everywhere or its own input",
+                           "draw other inputs", "in the card"),
+          {"tests": ("import assert_close\n\n\n", "import assert_close\n\n\n" + ZERO)}),
+    Fault("shared", TESTS, ("test_is_six", "returns one value everywhere:", "draw other inputs"),
+          {"tests": ("import assert_close\n\n\n", "import assert_close\n\n\n" + SIX)}),
+    Fault("stale", CARD, ("degenerate lists test_doubles", "take it out"),
+          {"card": ("hints =", 'degenerate = ["test_doubles"]\nhints =')}),
+    Fault("nosuchclaim", CARD, ("degenerate lists test_triples", "no test of test_nosuchclaim.py"),
+          {"card": ("hints =", 'degenerate = ["test_triples[zero]"]\nhints =')}),
+    Fault("approx", TESTS + ":17", ("use assert_close", "pytest.approx"),
+          {"tests": ("assert_close(attempt.double(x, shift=3.0), expected)",
+                     "assert attempt.double(x, shift=3.0) == pytest.approx(expected)")}),
     Fault("importfails", TESTS, ("do not load", "nonsuch"),
           {"tests": ("import torch\n", "import nonsuch\nimport torch\n")}),
     Fault("solutionfails", SOLUTION, ("do not load", "nonsuch"),
@@ -175,8 +235,13 @@ def reports(
             changed[fault.gone] = None
         project.kata(f"t/{fault.slug}", **changed)
     project.kata("t/sound")
+    calm = project.TESTS.replace(project.TESTS[: project.TESTS.index("def ")], CALM)
+    listed = project.CARD.replace("hints =", 'degenerate = ["test_takes_numbers[zero]"]\nhints =')
+    project.kata("t/calm", tests=calm, card=listed)
     project.kata("u/twin")
-    project.track("t", line("sound"), *(line(fault.slug, **fault.line) for fault in FAULTS))
+    project.track(
+        "t", line("sound"), line("calm"), *(line(fault.slug, **fault.line) for fault in FAULTS)
+    )
     project.track("u", line("twin"))
     learner = project.learner(tmp_path_factory.mktemp("contributor"))
     done = learner.run("verify", "--json", timeout=240)
@@ -199,6 +264,12 @@ def test_a_sound_kata_is_sound_and_each_mistake_is_caught(reports: Any) -> None:
         "forgets_the_shift": True,
         "subtracts_the_shift": True,
     }
+
+
+def test_a_degenerate_answer_may_pass_where_it_is_the_claim_or_none_is_compared(
+    reports: Any,
+) -> None:
+    assert reports["t/calm"]["problems"] == []
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.slug)
