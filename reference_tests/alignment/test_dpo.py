@@ -12,10 +12,10 @@ PAIR = ("chosen_log_prob", "rejected_log_prob", "ref_chosen_log_prob", "ref_reje
 
 
 def make_sequences(B=3, T=9, V=7, dtype=torch.float64):
-    """Logits, ids and a mask with prompts and padding of different lengths."""
+    """Logits, ids and a mask with prompts, responses and padding of different lengths."""
     response_mask = torch.zeros(B, T, dtype=torch.bool)
     for row in range(B):
-        response_mask[row, 2 + row : T - 2 + row % 3] = True
+        response_mask[row, 2 + row : T - (2, 0, 1)[row % 3]] = True
     return 2 * torch.randn(B, T, V, dtype=dtype), torch.randint(V, (B, T)), response_mask
 
 
@@ -304,3 +304,20 @@ def test_float32_stays_float32(attempt, reference):
 def test_rejects_settings_out_of_range(attempt, beta, label_smoothing):
     with pytest.raises(ValueError):
         attempt.dpo_loss(*make_log_probs(), beta=beta, label_smoothing=label_smoothing)
+
+
+def bench(attempt, size, device):
+    """Size is the vocabulary: a pair of responses of 128 tokens in float32, loss and gradient."""
+    logits, input_ids, mask = (x.to(device) for x in make_sequences(2, 128, size, torch.float32))
+    logits.requires_grad_()
+    ref = torch.tensor([-900.0, -1000.0], device=device)
+
+    def call():
+        chosen, rejected = attempt.sequence_log_prob(logits, input_ids, mask)[:, None]
+        loss, *_ = attempt.dpo_loss(chosen, rejected, ref[:1], ref[1:])
+        return torch.autograd.grad(loss, logits)
+
+    return call
+
+
+bench.sizes = (1000, 8000, 64000)
