@@ -78,14 +78,15 @@ def _passed(result: Result) -> list[str]:
 def _problems(kata: Kata, found: Mapping[str, list[str]]) -> Iterator[str]:
     listed = load_card(kata).degenerate
     passed: dict[str, list[str]] = {}
-    for kind, names in found.items():
-        for name in names:
-            passed.setdefault(name, []).append(KINDS[kind])
-    for name, words in passed.items():
+    # in one order, whichever was judged first
+    for kind, words in KINDS.items():
+        for name in found.get(kind, ()):
+            passed.setdefault(name, []).append(words)
+    for name, answers in passed.items():
         if name not in listed and _bare(name) not in listed:
             yield (
                 f"reference_tests/{kata.track}/{kata.tests.name}: {name} passes an attempt that "
-                f"returns {' or '.join(words)}: draw other inputs, compare more, or list it as "
+                f"returns {' or '.join(answers)}: draw other inputs, compare more, or list it as "
                 "degenerate in the card if that is its claim"
             )
     for name in listed:
