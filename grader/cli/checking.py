@@ -121,9 +121,17 @@ class Keeper(Events):
     def _before(self) -> "KataState":
         return self._desk.state().of(self._kata.id)
 
+    @cached_property
+    def _card(self) -> Card:
+        return load_card(self._kata)
+
     def begun(self) -> None:
         # there is time while the child is at work
+        import grader.cli.actions
+
+        assert grader.cli.actions
         assert self._before
+        assert self._card
         self._events.begun()
 
     def tested(self, test: TestResult) -> None:
@@ -162,7 +170,7 @@ class Keeper(Events):
             kata=self._kata,
             path=self._path,
             result=result,
-            card=load_card(self._kata),
+            card=self._card,
             state=state,
             elapsed=state.elapsed(time.time()) if timed else None,
             best_before=before.best,

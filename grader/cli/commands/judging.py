@@ -83,9 +83,10 @@ def _check(
     else:
         from grader.cli.render.check import show_rest
         from grader.cli.render.console import console
-        from grader.cli.render.listing import show_sweep
 
         if sweep:
+            from grader.cli.render.listing import show_sweep
+
             show_sweep(console(), checked)
         else:
             show_rest(console(), checked[0])

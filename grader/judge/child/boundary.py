@@ -64,12 +64,12 @@ class Boundary:
         self._depth = 0
         self._calls = 0
         self._last: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
-        self._witness = Witness()
+        self._witness: Witness | None = None
         self.violation: Mismatch | None = None
 
-    def new_test(self, witness: Witness) -> None:
+    def new_test(self, witness: Witness | None = None) -> None:
         """Args:
-        witness: Told of each call.
+        witness: Told of each call, which costs as much as a fast test does.
         """
         self._depth, self._calls, self._last, self.violation = 0, 0, None, None
         self._witness = witness
@@ -99,7 +99,8 @@ class Boundary:
         self._last = function, args, kwargs
         with quiet():
             before = self._snapshot(function, args, kwargs) if closely else None
-            self._witness.called(args, kwargs)
+            if self._witness:
+                self._witness.called(args, kwargs)
         modes = Modes()
         self._depth = 1
         try:
@@ -110,7 +111,8 @@ class Boundary:
         except (pytest.skip.Exception, pytest.exit.Exception, pytest.xfail.Exception) as error:
             raise Ended(f"your code ended the test: {type(error).__name__}") from error
         except Exception as error:
-            self._witness.raised(error)
+            if self._witness:
+                self._witness.raised(error)
             raise
         finally:
             self._depth = 0
@@ -124,8 +126,9 @@ class Boundary:
             with quiet():
                 before.check()
         result = self._checked(result)
-        with quiet():
-            self._witness.returned(result)
+        if self._witness:
+            with quiet():
+                self._witness.returned(result)
         return result
 
     def _snapshot(

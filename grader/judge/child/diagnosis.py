@@ -19,6 +19,7 @@ from grader.judge.child.attempt import load_module, wrap
 from grader.judge.child.boundary import Boundary
 from grader.judge.child.likeness import alike, telling
 from grader.judge.child.runner import Ending, Program, Runner
+from grader.judge.child.witness import Witness
 from grader.judge.protocol import Diagnosis, Task
 
 Endings = Mapping[pytest.Item, Ending]
@@ -26,13 +27,15 @@ Endings = Mapping[pytest.Item, Ending]
 VALUES, WORDS, CLAIMS = "values", "words", "claims"
 
 
-class OutOfTime(Exception):
-    pass
+class Undecidable(Exception):
+    """Time is up, or an attempt does not fail twice alike."""
 
 
-def diagnose(task: Task, solution: str, runner: Runner, endings: Endings) -> Diagnosis | None:
+def diagnose(
+    task: Task, solution: str, runner: Runner, attempt: Program, endings: Endings
+) -> Diagnosis | None:
     """The mistake, or two together, that explain all that fails; None rather than a guess."""
-    case = Case(task, solution, runner, endings)
+    case = Case(task, solution, runner, attempt, endings)
     # who made a mistake fails its test
     suspects = [mistake for mistake in task.mistakes if case.caught(mistake)]
     alone = [one for one in suspects if not one.fails or case.fails_as(one)]
@@ -74,14 +77,19 @@ class Case:
         settled: Whether there is no more to find: time ran out, or several mistakes fit alike.
     """
 
-    def __init__(self, task: Task, solution: str, runner: Runner, endings: Endings) -> None:
-        self._task, self._solution, self._runner, self._endings = task, solution, runner, endings
+    def __init__(
+        self, task: Task, solution: str, runner: Runner, attempt: Program, endings: Endings
+    ) -> None:
+        self._task, self._solution, self._runner = task, solution, runner
+        self._attempt, self._endings = attempt, endings
         self._stub = Path(task.stub).read_text(encoding="utf-8")
         self._deadline = time.monotonic() + task.limits.diagnosis
         by_time = sorted(endings, key=lambda item: endings[item].seconds)
         self.failing = [item for item in by_time if endings[item].outcome == "failed"]
         self._passing = [item for item in by_time if endings[item].outcome == "passed"]
-        self._right: dict[str, Ending] = {}
+        # what the attempt and the solution compute, looked at when it is needed
+        self._mine: dict[str, Witness] = {}
+        self._right: dict[str, Witness] = {}
         self.settled = False
 
     def look(self, groups: Iterable[Sequence[Mistake]]) -> Diagnosis | None:
@@ -93,7 +101,7 @@ class Case:
                 suspect = self._suspect(mistakes)
                 if suspect and self._holds(suspect, first):
                     left.append(suspect)
-        except OutOfTime:
+        except Undecidable:
             self.settled = True
             return None
         item = first
@@ -102,7 +110,7 @@ class Case:
                 if len(left) == 1 and left[0].known:
                     break
                 left = [suspect for suspect in left if self._holds(suspect, item)]
-        except OutOfTime:
+        except Undecidable:
             self.settled = True
             # two together are taken for two others sooner than one for another
             sure = len(left) == 1 and VALUES in left[0].evidence
@@ -136,7 +144,7 @@ class Case:
     def _most_telling(self) -> pytest.Item:
         """A fast test in which the attempt computes something wrong, if there is one."""
         for item in self.failing:
-            if telling(self._endings[item].witness.wrong):
+            if telling(self._seen(item).wrong):
                 return item
         return self.failing[0]
 
@@ -150,20 +158,25 @@ class Case:
 
     def _holds(self, suspect: Suspect, item: pytest.Item) -> bool:
         """Whether a test leaves the suspect in; adds to its evidence."""
-        mine, its = self._endings[item], self._run(item, suspect.program)
-        if mine.outcome == "passed":
-            return its.outcome != "failed"
-        return self._compare(mine, its, item, suspect.evidence)
+        if self._endings[item].outcome == "passed":
+            return self._run(item, suspect.program).outcome != "failed"
+        witness = Witness()
+        its = self._run(item, suspect.program, witness)
+        return self._compare(item, its, witness, suspect.evidence)
 
-    def _compare(self, mine: Ending, its: Ending, item: pytest.Item, evidence: set[str]) -> bool:
+    def _compare(
+        self, item: pytest.Item, its: Ending, witness: Witness, evidence: set[str]
+    ) -> bool:
         """Whether an attempt and a suspect may fail a test for the same reason."""
+        mine = self._endings[item]
         if its.outcome != "failed" or mine.failure is None or its.failure is None:
             return False
-        seen, other = mine.witness.seen, its.witness.seen
+        own = self._seen(item)
+        seen, other = own.seen, witness.seen
         if len(seen) == len(other) and all(map(alike, seen, other)):
             if VALUES in evidence:
                 return True
-            if self._wrong_values(mine, item):
+            if self._wrong_values(item):
                 evidence.add(VALUES)
             elif (mine.failure.headline, mine.failure.facts) == (
                 its.failure.headline,
@@ -176,24 +189,39 @@ class Case:
                 return False
             return True
         evidence.add(CLAIMS)
-        return mine.witness.chance and its.witness.chance
+        return own.chance and witness.chance
 
-    def _wrong_values(self, mine: Ending, item: pytest.Item) -> bool:
+    def _wrong_values(self, item: pytest.Item) -> bool:
         """Whether the attempt computed something that the solution does not."""
-        if telling(mine.witness.wrong):
+        mine = self._seen(item)
+        if telling(mine.wrong):
             return True
         if item.name not in self._right:
-            self._right[item.name] = self._run(item, self._program(()))
-        right = self._right[item.name].witness.seen
+            self._right[item.name] = witness = Witness()
+            self._run(item, self._program(()), witness)
+        right = self._right[item.name].seen
         return any(
             telling(value) and not (i < len(right) and alike(value, right[i]))
-            for i, value in enumerate(mine.witness.seen)
+            for i, value in enumerate(mine.seen)
         )
 
-    def _run(self, item: pytest.Item, program: Program) -> Ending:
+    def _seen(self, item: pytest.Item) -> Witness:
+        """What the attempt computes in a test that it fails."""
+        if item.name not in self._mine:
+            ending = self._endings[item]
+            witness = ending.witness
+            if witness is None:
+                witness = Witness()
+                again = self._run(item, self._attempt, witness)
+                if again.outcome != ending.outcome:
+                    raise Undecidable
+            self._mine[item.name] = witness
+        return self._mine[item.name]
+
+    def _run(self, item: pytest.Item, program: Program, witness: Witness | None = None) -> Ending:
         if time.monotonic() > self._deadline:
-            raise OutOfTime
-        return self._runner.run(item, program)
+            raise Undecidable
+        return self._runner.run(item, program, witness=witness)
 
     def _suspect(self, mistakes: Sequence[Mistake]) -> Suspect | None:
         try:

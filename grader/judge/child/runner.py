@@ -5,6 +5,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,13 +29,13 @@ class Ending:
 
     Attributes:
         outcome: passed, failed, unimplemented or skipped.
-        witness: What the program computed in it.
+        witness: What was told of what the program computed in it, if there was one.
     """
 
     outcome: str
     seconds: float
     failure: Failure | None
-    witness: Witness
+    witness: Witness | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,19 +75,24 @@ class Runner:
         self._outcome: str | None = None
 
     def run(
-        self, item: pytest.Item, program: Program, begin: Callable[[], None] | None = None
+        self,
+        item: pytest.Item,
+        program: Program,
+        *,
+        begin: Callable[[], None] | None = None,
+        witness: Witness | None = None,
     ) -> Ending:
         """Run a test, which may have run before.
 
         Args:
             begin: Called when all is as it should be, before the test.
+            witness: Told what the program computes in it.
         """
         self._surroundings.restore(self._fixtures.seed_of(item.name))
         self._fixtures.loaded["attempt"] = program.view
         # dataclasses and pickle look their module up here
         sys.modules["attempt"] = program.module
         self._boundary = boundary = program.boundary
-        witness = Witness()
         boundary.new_test(witness)
         self._explainer.new_test()
         self._outcome = self._failure = None
@@ -99,7 +105,8 @@ class Runner:
         try:
             # pytest keeps a fixture until it knows which test comes next; each test is alone here
             # an attempt may have entered inference mode and stayed there
-            with torch.inference_mode(False), observing(witness):
+            watched = observing(witness) if witness else nullcontext()
+            with torch.inference_mode(False), watched:
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
         except BaseException as error:
             # an interrupt or pytest.exit, from a thread or a hook of the attempt's

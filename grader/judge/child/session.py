@@ -20,6 +20,7 @@ from grader.judge.child.restore import Namespaces, Untouched
 from grader.judge.child.runner import Ending, Program, Runner
 from grader.judge.child.surroundings import Modes, Surroundings
 from grader.judge.child.suspicion import could_replace
+from grader.judge.child.witness import Witness
 from grader.judge.protocol import Failure, Task
 
 
@@ -28,10 +29,11 @@ def run_session(task: Task, reports: int) -> None:
     reporter = Reporter(reports, task.key)
     fixtures = Fixtures(task)
     session = Session(task, reporter, fixtures)
-    code = run_pytest(task.tests, session, fixtures)
+    stopped = run_pytest(task.tests, session, fixtures)
     if not session.collected:
-        words = f"the hidden tests or the solution do not load (pytest's exit code {code})"
-        reporter.broken(Failure(words, tuple(session.collect_errors)))
+        words = "the hidden tests or the solution do not load"
+        facts = [*session.collect_errors, *filter(None, [stopped])]
+        reporter.broken(Failure(words, tuple(facts)))
         reporter.ended(0.0, undecided=False)
 
 
@@ -104,7 +106,9 @@ class Session:
         if undecided:
             from grader.judge.child.diagnosis import diagnose
 
-            found = diagnose(self._task, solution, self._runner, endings)
+            # the attempt is run again, and has printed all that it had to say
+            self._printing.silence()
+            found = diagnose(self._task, solution, self._runner, self._attempt, endings)
             self._reporter.diagnosis(found)
 
     def _hide_sources(self) -> None:
@@ -160,7 +164,9 @@ class Session:
             self._printing.new_test(number)
             self._reporter.started(item.name)
 
-        ending = self._runner.run(item, self._attempt, begin)
+        # a witness makes a fast test wait, a second run for a diagnosis a slow one
+        witness = Witness() if self._task.mistakes and self._task.requires else None
+        ending = self._runner.run(item, self._attempt, begin=begin, witness=witness)
         self._printing.flush()
         self._reporter.finished(item.name, ending.outcome, ending.seconds, ending.failure)
         return ending

@@ -24,10 +24,10 @@ def load() -> None:
 
     import grader.judge.child.session
     import grader.testing
-    from grader.judge.child.plain_pytest import configured
+    from grader.judge.child.plain_pytest import prepared
 
     _use_once()
-    configured()
+    prepared()
     # collected once, then left out of every later look
     gc.collect()
     gc.freeze()
