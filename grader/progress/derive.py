@@ -1,6 +1,6 @@
 """What follows from the facts: status, times, streak. Nothing of it is stored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -8,6 +8,8 @@ from grader.progress.store import Event
 
 # who thinks longer than this without a check, a hint or a look has left the desk
 AWAY = 3600.0
+# kata watch judges the stub before anybody has written anything
+NO_TRY = ("unimplemented", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class Round:
         seconds: The time at work: pauses and absences left out.
         timed: Whether there was a start; what was checked without one has no time.
         checks: Up to the first pass.
+        tries: Those of them that found something to judge, not the stub as it was.
+        hints: All that were shown.
+        helped: Those of them that were shown before it ended.
         mistakes: Names of those that it was diagnosed with, in order, each as often.
         solved: When it passed first, in seconds since the epoch.
         ended: When it passed first or was given up.
@@ -42,7 +47,9 @@ class Round:
     timed: bool
     seconds: float = 0.0
     checks: int = 0
+    tries: int = 0
     hints: int = 0
+    helped: int = 0
     mistakes: list[str] = field(default_factory=list)
     solved: float | None = None
     ended: float | None = None
@@ -147,6 +154,15 @@ def derive(events: Iterable[Event]) -> State:
     return state
 
 
+def steps(events: Iterable[Event], kata: str) -> Iterator[tuple[Event, KataState]]:
+    """The events of one kata, each with its state just after it; the state goes on changing."""
+    state = KataState()
+    for event in events:
+        if event.kata == kata:
+            _apply(state, event)
+            yield event, state
+
+
 def _apply(kata: KataState, event: Event) -> None:
     fresh = event.kind == "reset" or (event.kind == "started" and event.data.get("fresh"))
     if kata.round is None or fresh:
@@ -163,6 +179,7 @@ def _apply(kata: KataState, event: Event) -> None:
         this.began, this.timed, this.seconds = event.at, True, 0.0
     if event.kind == "hinted":
         this.hints += 1
+        this.helped += not this.over
     elif event.kind == "gave_up" and this.solved is None:
         this.given_up = True
         this.ended = this.ended or event.at
@@ -170,6 +187,7 @@ def _apply(kata: KataState, event: Event) -> None:
         this.mistakes += event.data.get("mistakes", ())
     elif event.kind == "checked":
         this.checks += not this.over
+        this.tries += not this.over and event.data.get("verdict") not in NO_TRY
         if event.data.get("verdict") == "passed" and this.solved is None:
             this.solved = event.at
             this.ended = this.ended or event.at
