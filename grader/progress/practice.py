@@ -2,6 +2,7 @@
 
 practice/attention/gqa.py                      the attempt
 practice/attention/gqa.debug.py                the file of a debug round
+practice/attention/gqa.md                      the person's notes
 practice/.kata/progress.db                     what happened
 practice/.kata/history/attention/gqa/*.py      attempts that made way for a fresh stub
 """
@@ -29,6 +30,16 @@ class Practice:
     def database(self) -> Path:
         return self.state / "progress.db"
 
+    @property
+    def history(self) -> Path:
+        return self.state / "history"
+
+    def copies(self) -> list[Path]:
+        """Progress files that a sync tool left beside ours, such as progress (conflict).db."""
+        found = sorted(self.state.glob("progress*.db"))
+        ours = ("progress.db", "progress.corrupt-")
+        return [path for path in found if not path.name.startswith(ours)]
+
     def attempt(self, kata: Kata) -> Path:
         return self.root / kata.track / f"{kata.slug}.py"
 
@@ -37,14 +48,15 @@ class Practice:
         # read first: without a stub there is no empty attempt either
         return self.place(kata, kata.stub.read_text(encoding="utf-8"))
 
-    def place(self, kata: Kata, text: str) -> Path:
+    def place(self, kata: Kata, text: str | bytes) -> Path:
         """Write this where the attempt goes; an attempt that is there stays."""
         path = self.attempt(kata)
+        data = text if isinstance(text, bytes) else text.encode()
         with in_words():
             path.parent.mkdir(parents=True, exist_ok=True)
             # "x" never overwrites, whatever happens between a look and a write
-            with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
-                file.write(text)
+            with suppress(FileExistsError), path.open("xb") as file:
+                file.write(data)
         return path
 
     def set_aside(self, kata: Kata) -> Path | None:
@@ -52,7 +64,7 @@ class Practice:
         path = self.attempt(kata)
         if not path.exists():
             return None
-        folder = self.state / "history" / kata.track / kata.slug
+        folder = self.history / kata.track / kata.slug
         with in_words():
             folder.mkdir(parents=True, exist_ok=True)
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
@@ -69,6 +81,23 @@ class Practice:
             path.unlink()
             return kept
         raise KataError(f"{folder}: too many attempts in one second", code=3)
+
+
+def put(source: Path, target: Path) -> bool:
+    """Give a whole file its name unless that is taken; whether it was free."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    except OSError:
+        # a file system without hard links
+        try:
+            file = target.open("xb")
+        except FileExistsError:
+            return False
+        with file:
+            file.write(source.read_bytes())
+    return True
 
 
 @contextmanager

@@ -48,7 +48,7 @@ class Event:
 
     Attributes:
         at: Seconds since the epoch.
-        kind: started, checked, diagnosed, hinted, gave_up, reset, paused.
+        kind: started, checked, diagnosed, hinted, gave_up, reset, paused, planned, imported.
         kata: An id, or nothing for what is of the whole folder.
         data: What else is known, by kind: see the functions that append it.
     """
@@ -88,20 +88,19 @@ class Store:
             )
             return cursor.lastrowid or 0
 
-        return Event(self._attempt(write), at, kind, kata, data)
+        return Event(self.perform(write), at, kind, kata, data)
 
     def events(self) -> list[Event]:
-        """All events, in the order in which they were appended."""
+        """All events, in the order in which they happened."""
         if not self.path.exists():
             return []
 
-        def read(connection: sqlite3.Connection) -> list[Event]:
-            rows = connection.execute("select id, at, kind, kata, data from events order by id")
-            return [
-                Event(id, at, kind, kata, json.loads(data)) for id, at, kind, kata, data in rows
-            ]
+        events = self.perform(read_events)
+        if not any(event.kind == "imported" for event in events):
+            return events
+        from grader.progress.order import in_time
 
-        return self._attempt(read)
+        return in_time(events)
 
     def source(self, sha: str) -> str | None:
         """The text of an attempt that was judged."""
@@ -112,9 +111,10 @@ class Store:
             row = connection.execute("select text from sources where sha = ?", (sha,)).fetchone()
             return row and str(row[0])
 
-        return self._attempt(read)
+        return self.perform(read)
 
-    def _attempt(self, action: Callable[[sqlite3.Connection], Answer]) -> Answer:
+    def perform(self, action: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Run this in a transaction; again, with a new file, if this one cannot be read."""
         try:
             with self._transaction() as connection:
                 return action(connection)
@@ -185,7 +185,9 @@ class Store:
             kept = next(path for path in free if not path.exists())
             with suppress(FileNotFoundError):
                 journal = self.path.with_name(self.path.name + "-journal")
-                journal.rename(kept.with_name(kept.name + "-journal"))
+                # an empty one belongs to nothing
+                if journal.stat().st_size:
+                    journal.rename(kept.with_name(kept.name + "-journal"))
             self.path.rename(kept)
         self.notice = (
             f"{self.path} could not be read. It is kept as {kept.name}, and a new one begins. "
@@ -203,6 +205,12 @@ class Store:
             if not _of_its_content(error):
                 raise self._trouble(error) from None
             return False
+
+
+def read_events(connection: sqlite3.Connection) -> list[Event]:
+    """All events, in the order in which they were appended."""
+    rows = connection.execute("select id, at, kind, kata, data from events order by id")
+    return [Event(id, at, kind, kata, json.loads(data)) for id, at, kind, kata, data in rows]
 
 
 def _of_its_content(error: Exception) -> bool:
