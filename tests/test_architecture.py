@@ -4,6 +4,7 @@ import ast
 import json
 import os
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ LONGEST = 260
 
 # the innermost part that a module belongs to; what it may import beside its own part
 MAY_IMPORT = {
-    "grader": {"cli"},
+    "grader": {"cli", "notebook"},
     "errors": set(),
     "locking": set(),
     "content": {"errors"},
@@ -31,6 +32,7 @@ MAY_IMPORT = {
     "cli": {"content", "errors", "gate", "judge", "progress", "cli.render", "cli.watch"},
     "cli.render": {"content", "errors", "gate", "judge", "progress", "cli"},
     "cli.watch": {"content", "errors", "judge", "progress", "cli", "cli.render"},
+    "notebook": {"errors", "cli", "cli.render"},
 }
 # who may import a package that is slow to load, or that one place only should know
 ONLY = {
@@ -44,7 +46,9 @@ ONLY = {
     "textual": {"cli.watch"},
     "watchfiles": {"cli.watch"},
     "typer": {"cli"},
+    "IPython": {"notebook"},
     "sqlite3": {"progress"},
+    "fsrs": {"progress"},
     "cosmic_ray": {"gate.mutants"},
 }
 
@@ -97,7 +101,7 @@ def test_only_the_commands_know_the_renderer() -> None:
         for _, module in imports_of(path)
         if part_of(module) == "cli.render"
     }
-    assert users <= {"cli", "cli.render", "cli.watch"}
+    assert users <= {"cli", "cli.render", "cli.watch", "notebook"}
 
 
 @pytest.mark.parametrize("package", ONLY)
@@ -175,12 +179,24 @@ os._exit = tell
 """
 
 
+BENCH = '''
+
+def bench(attempt, size, device):
+    """Size is the length of x."""
+    x = torch.ones(size, device=device)
+    return lambda: attempt.double(x)
+
+
+bench.sizes = (8,)
+'''
+
+
 @pytest.fixture(scope="module")
 def project(new_project: Callable[[], Any], line: Callable[..., str]) -> Any:
     project = new_project()
     project.track("t", line("one"), line("two"))
     project.kata("t/one")
-    project.kata("t/two")
+    project.kata("t/two", tests=project.TESTS + BENCH)
     return project
 
 
@@ -227,8 +243,18 @@ def test_no_command_loads_torch(spied: Any, project: Any) -> None:
         ["check"],
         ["hint"],
         ["solution", "--yes"],
+        ["review", "--list"],
+        ["review"],
+        ["plan", "--date", str(date.today() + timedelta(days=30))],
         ["dashboard"],
+        ["history", "one"],
+        ["diff", "one"],
+        ["restore", "two", "1"],
+        ["notes", "one", "--show"],
+        ["export", "all.zip"],
+        ["import", "all.zip"],
         ["verify", "one"],
+        ["bench", "two"],
         ["judge"],
         ["doctor"],
         ["check", "nonsense"],
@@ -236,6 +262,13 @@ def test_no_command_loads_torch(spied: Any, project: Any) -> None:
     heavy = {"torch", "numpy", "triton", "pytest", "_pytest"}
     found = {" ".join(command): loaded(spied, *command) & heavy for command in commands}
     assert {command: packages for command, packages in found.items() if packages} == {}
+
+
+def test_what_is_quick_loads_no_scheduler(spied: Any, project: Any) -> None:
+    spied.write("t/two", project.SOLUTION)
+    for command in (["list"], ["start", "two"], ["check"], ["hint"], ["next"]):
+        assert "fsrs" not in loaded(spied, *command)
+    assert "fsrs" in loaded(spied, "review", "--list")
 
 
 def test_help_and_json_load_no_renderer(spied: Any) -> None:

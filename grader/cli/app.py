@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from grader.cli.commands import judging, practice, rounds, upkeep
+from grader.cli.commands import ahead, benching, judging, practice, records, rounds, upkeep
 
 app = typer.Typer(
     name="kata",
@@ -21,13 +21,22 @@ app.command()(practice.debug)
 app.command()(rounds.interview)
 app.command()(judging.check)
 app.command()(judging.watch)
+app.command()(benching.bench)
 app.command()(practice.hint)
 app.command()(practice.spec)
 app.command()(practice.solution)
 app.command()(practice.reset)
 app.command("next")(practice.next_)
 app.command()(practice.pause)
+app.command()(ahead.review)
+app.command()(ahead.plan)
 app.command()(practice.dashboard)
+app.command()(records.history)
+app.command()(records.diff)
+app.command()(records.restore)
+app.command()(records.notes)
+app.command()(records.export)
+app.command("import")(records.import_)
 app.command()(upkeep.verify)
 app.command()(upkeep.doctor)
 app.command()(judging.judge)

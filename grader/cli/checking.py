@@ -22,6 +22,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is judged.
+
+    Attributes:
+        path: Where it lies; of what lies in no file, what the person calls it.
+        elsewhere: Whether it is not the file in the practice folder.
+    """
+
+    path: Path
+    source: str
+    elsewhere: bool = False
+
+
+def read(desk: Desk, kata: Kata, file: Path | None = None) -> Attempt:
+    """The attempt in the practice folder, or in another file; raises KataError without one."""
+    path = (file or desk.practice.attempt(kata)).absolute()
+    return Attempt(path, read_attempt(kata, path), elsewhere=file is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """A verdict, and where the person stands after it.
 
@@ -33,7 +53,7 @@ class Checked:
     """
 
     kata: Kata
-    path: Path
+    attempt: Attempt
     result: Result
     card: Card
     state: "KataState"
@@ -42,12 +62,16 @@ class Checked:
     first: bool
     following: Kata | None
 
+    @property
+    def path(self) -> Path:
+        return self.attempt.path
+
 
 def check(
     desk: Desk,
     kata: Kata,
     *,
-    file: Path | None = None,
+    attempt: Attempt | None = None,
     seed: int | None = None,
     device: str = "auto",
     timeout: float | None = None,
@@ -58,21 +82,21 @@ def check(
     """Judge one kata's attempt and append what came of it.
 
     Args:
-        file: The attempt, if it does not lie in the practice folder.
+        attempt: The one in the practice folder, if none is given.
         timeout: Seconds for one test.
         events: Told of each step; of the verdict before a diagnosis is looked for.
         sweep: One of many: it does not become the current kata.
         cancel: Ends the check when asked to; then nothing is recorded.
     """
-    path = (file or desk.practice.attempt(kata)).absolute()
+    attempt = attempt or read(desk, kata)
     limits = limits_of(timeout) if timeout else None
-    source = read_attempt(kata, path)
     facts: dict[str, Any] = {"sweep": True} if sweep else {}
-    facts |= {"file": str(path)} if file else {}
-    keeper = Keeper(desk, kata, path, source, facts, events or CheckEvents())
+    facts |= {"file": str(attempt.path)} if attempt.elsewhere else {}
+    keeper = Keeper(desk, kata, attempt, facts, events or CheckEvents())
     result = judge(
-        kata, path, source, seed=seed, device=device, limits=limits, events=keeper, cancel=cancel
-    )
+        kata, attempt.path, attempt.source, progress=desk.practice.state, seed=seed,
+        device=device, limits=limits, events=keeper, cancel=cancel,
+    )  # fmt: skip
     assert keeper.checked is not None
     if result.diagnosis is None:
         return keeper.checked
@@ -108,12 +132,11 @@ class Keeper(Events):
         self,
         desk: Desk,
         kata: Kata,
-        path: Path,
-        source: str,
+        attempt: Attempt,
         facts: Mapping[str, Any],
         events: CheckEvents,
     ) -> None:
-        self._desk, self._kata, self._path, self._source = desk, kata, path, source
+        self._desk, self._kata, self._attempt = desk, kata, attempt
         self._facts, self._events = facts, events
         self.checked: Checked | None = None
 
@@ -145,7 +168,7 @@ class Keeper(Events):
         self._desk.store.append(
             "checked",
             self._kata.id,
-            source=self._source,
+            source=self._attempt.source,
             verdict=result.verdict,
             seed=result.seed,
             seconds=round(result.seconds, 3),
@@ -168,7 +191,7 @@ class Keeper(Events):
             following = next_kata(self._desk, whole, self._kata)
         return Checked(
             kata=self._kata,
-            path=self._path,
+            attempt=self._attempt,
             result=result,
             card=self._card,
             state=state,

@@ -25,8 +25,9 @@ class Mistake:
         tell: What the learner reads.
         fails: All tests that it fails, where they are too slow to find that out when an
             attempt is diagnosed; empty elsewhere.
-        says: Words of the failure in caught_by, where the mistake is too slow to be run
-            again at all, such as one that waits for ever; empty elsewhere.
+        says: Words of the failure in caught_by, of its headline or of the person's own line
+            that led there, where the mistake is too slow to be run again at all, such as one
+            that waits for ever; empty elsewhere.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Mistake:
     caught_by: str
     tell: str
     fails: tuple[str, ...] = ()
-    says: str = ""
+    says: tuple[str, ...] = ()
 
     def apply(self, solution: str) -> str:
         """The solution's text with the mistake in it; ValueError if it does not apply."""
@@ -141,8 +142,8 @@ def _mistakes(tables: Any) -> tuple[Mistake, ...]:
     found = []
     for name, table in tables.items():
         try:
-            fails = tuple(table.pop("fails", ()))
-            found.append(Mistake(name, **table, fails=fails))
+            fails, says = tuple(table.pop("fails", ())), tuple(table.pop("says", ()))
+            found.append(Mistake(name, **table, fails=fails, says=says))
         except TypeError:
             fields = "find, replace, caught_by and tell"
             raise ValueError(f"mistakes.{name} has {', '.join(table)}; give it {fields}") from None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from grader.content.card import Mistake, load_card
 from grader.content.catalog import Kata, load_catalog
+from grader.gate.benches import judge_benches
 from grader.gate.degenerate import judge_degenerate
 from grader.gate.mutants.general import require_cosmic_ray
 from grader.gate.mutation import Listener, score_mutants
@@ -62,6 +63,7 @@ def verify_katas(
     for report in reports:
         _judge_time(report)
     judge_degenerate(reports, jobs=jobs, listener=tell)
+    judge_benches(reports, jobs=jobs, listener=tell)
     if mutants:
         score_mutants(reports, jobs=jobs, listener=tell)
     return reports

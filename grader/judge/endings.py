@@ -23,13 +23,19 @@ def explain(status: int, where: str) -> tuple[str, ...]:
     return "crashed", f"your code crashed the process {where}: {name.lower()}"
 
 
-def where(running: str | None, *, importing: bool) -> str:
-    """What the child was at."""
+def where(running: str | None, *, importing: bool, sizes: bool = False) -> str:
+    """What the child was at.
+
+    Args:
+        sizes: Whether its tests are the sizes of a benchmark.
+    """
     if importing:
         return "while your file was imported"
+    if running and sizes:
+        return f"at size {int(running):,}"
     if running:
         return f'in the test "{TestResult(running, "").claim}"'
-    return "between two tests"
+    return "between two sizes" if sizes else "between two tests"
 
 
 def verdict(tests: Sequence[TestResult], *, complete: bool) -> str:

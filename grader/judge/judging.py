@@ -20,6 +20,7 @@ def judge(
     attempt: Path,
     source: str,
     *,
+    progress: Path | None = None,
     seed: int | None = None,
     device: str = "auto",
     limits: Limits | None = None,
@@ -31,6 +32,7 @@ def judge(
     Args:
         attempt: Its path, for messages.
         source: Its text, which is what is judged.
+        progress: The folder that progress lies in, where the attempt has no business.
         events: Told of each step; of the verdict once, before this returns.
         cancel: Ends the check when asked to.
 
@@ -47,8 +49,9 @@ def judge(
     # in a debug round the mistake is to be found
     diagnose = not kata.debug
     task = new_task(
-        kata, source, attempt, seed=seed, device=device, limits=limits, diagnose=diagnose
-    )
+        kata, source, attempt, progress=progress, seed=seed, device=device, limits=limits,
+        diagnose=diagnose,
+    )  # fmt: skip
     if isinstance(task, Result):
         events.judged(task)
         return task
@@ -71,6 +74,16 @@ def judge_task(
     ((_, result),) = judge_cold([task], events=events, cancel=cancel)
     if warm.fits(task):
         warm.start_judge()
+    return _sound(result)
+
+
+def measure_task(task: Task, events: Events | None = None) -> Result:
+    """Run a benchmark, in a process that nothing else has run in.
+
+    Raises:
+        KataError: The judge itself does not start.
+    """
+    ((_, result),) = judge_cold([task], events=events)
     return _sound(result)
 
 

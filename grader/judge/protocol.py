@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from grader.content.card import Mistake
+from grader.judge.diagnosed import Diagnosis
+from grader.judge.measured import Measured
 from grader.judge.output import plain
 
 VERDICTS = ("passed", "failed", "error", "timeout", "crashed", "unimplemented", "skipped")
@@ -44,6 +46,8 @@ class Task:
         mistakes: What a failing attempt is compared with.
         folder: An empty folder of this check's own, its working directory; made by the pool.
         brief: Whether to end once it is known that it fails, and whether by a claim.
+        sizes: What to measure it at, in place of judging it.
+        seconds: How long to take its time at each of these; 0 to see that it runs.
     """
 
     kata: str
@@ -63,6 +67,8 @@ class Task:
     mistakes: tuple[Mistake, ...] = ()
     limits: Limits = field(default_factory=Limits)
     brief: bool = False
+    sizes: tuple[int, ...] = ()
+    seconds: float = 0.0
 
     @property
     def mark(self) -> bytes:
@@ -149,6 +155,7 @@ class TestResult:
         outcome: passed, failed, timeout, crashed, unimplemented, skipped, or unjudged
             when the check ended before it.
         printed: What the attempt printed meanwhile, cut to size.
+        measured: In a benchmark, where each size is a test, what was found.
     """
 
     # pytest would take the class for tests
@@ -159,6 +166,7 @@ class TestResult:
     seconds: float = 0.0
     failure: Failure | None = None
     printed: str = ""
+    measured: Measured | None = None
 
     @property
     def claim(self) -> str:
@@ -172,34 +180,6 @@ class TestResult:
     @property
     def message(self) -> str:
         return "\n".join(self.failure.lines()) if self.failure else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """Which of the kata's named mistakes an attempt looks like.
-
-    Attributes:
-        mistakes: One name, or two that were made together.
-        tells: What to say of each.
-        confidence: "high" where the attempt computes what the mistake does, "medium" where
-            it fails in the same words, or not all could be compared; "low" where it fails
-            the same claims.
-    """
-
-    mistakes: tuple[str, ...]
-    tells: tuple[str, ...]
-    confidence: str
-
-    @classmethod
-    def from_data(cls, data: dict[str, Any]) -> "Diagnosis":
-        return cls(tuple(data["mistakes"]), tuple(data["tells"]), data["confidence"])
-
-    def to_data(self) -> dict[str, Any]:
-        return {
-            "mistakes": list(self.mistakes),
-            "tell": " ".join(self.tells),
-            "confidence": self.confidence,
-        }
 
 
 @dataclass(frozen=True, slots=True)

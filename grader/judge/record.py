@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from grader.judge import endings
+from grader.judge.diagnosed import Diagnosis
 from grader.judge.events import Events
+from grader.judge.measured import Measured
 from grader.judge.output import Output
-from grader.judge.protocol import Diagnosis, Failure, Result, Task, TestResult
+from grader.judge.protocol import Failure, Result, Task, TestResult
 from grader.judge.signer import Signer
 
 # one message with its failure is far below; more is not the grader's
@@ -63,7 +65,8 @@ class Record:
     @property
     def where(self) -> str:
         """What the child is at, in words."""
-        return endings.where(self._running, importing=self.phase == "load")
+        sizes = bool(self._task.sizes)
+        return endings.where(self._running, importing=self.phase == "load", sizes=sizes)
 
     def _handle(self, message: dict[str, Any]) -> None:
         match message:
@@ -86,12 +89,13 @@ class Record:
                 self.phase = "end"
 
     def _finish(self, test: str, message: dict[str, Any]) -> None:
-        failure = message.get("failure")
+        failure, measured = message.get("failure"), message.get("measured")
         result = TestResult(
             name=test,
             outcome=message["outcome"],
             seconds=message["seconds"],
             failure=failure and Failure.from_data(failure),
+            measured=measured and Measured.from_data(measured),
         )
         if test != self._running or test in self._finished:
             # each expected test is reported once, after its start

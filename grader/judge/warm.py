@@ -14,8 +14,9 @@ from typing import Any
 from grader.judge import runtime, wire
 from grader.judge.cancel import Cancellation, Cancelled
 from grader.judge.cold import at_work, starting
+from grader.judge.diagnosed import Diagnosis
 from grader.judge.events import Events
-from grader.judge.protocol import Diagnosis, Result, Task
+from grader.judge.protocol import Result, Task
 
 
 class NotWarm(Exception):

@@ -10,7 +10,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from grader.judge.protocol import Diagnosis, Failure, Result, TestResult
+from grader.judge.diagnosed import Diagnosis
+from grader.judge.measured import Measured
+from grader.judge.protocol import Failure, Result, TestResult
 
 # a task holds the attempt's source, a result what it printed
 LONGEST = 64 << 20
@@ -25,8 +27,12 @@ def test_to_data(test: TestResult) -> dict[str, Any]:
 
 
 def test_from_data(data: dict[str, Any]) -> TestResult:
-    failure = data.pop("failure")
-    return TestResult(**data, failure=failure and Failure.from_data(failure))
+    failure, measured = data.pop("failure"), data.pop("measured")
+    return TestResult(
+        **data,
+        failure=failure and Failure.from_data(failure),
+        measured=measured and Measured.from_data(measured),
+    )
 
 
 def result_to_data(result: Result) -> dict[str, Any]:

@@ -311,3 +311,6 @@ def test_rejects_max_steps_below_1(attempt):
         attempt.react(model, {}, "q", max_steps=0)
 
     assert_equal(len(model.prompts), 0, label="the number of calls of the model")
+
+
+bench = "a step of the loop costs nothing beside the call of a model; the tests count calls"

@@ -320,4 +320,4 @@ def bench(attempt, size, device):
     return call
 
 
-bench.sizes = (1000, 8000, 64000)
+bench.sizes = (500, 4000, 32000)

@@ -234,3 +234,12 @@ def test_rejects_shapes_that_do_not_fit(attempt, values, bootstrap_value, dones)
             gamma=0.9,
             lam=0.9,
         )
+
+
+def bench(attempt, size, device):
+    """Size is the number of steps: 32 rollouts in float32."""
+    rollouts = [x.to(device) for x in make_rollouts(32, size, torch.float32)]
+    return lambda: attempt.gae(*rollouts, gamma=0.99, lam=0.95)
+
+
+bench.sizes = (64, 256, 1024)

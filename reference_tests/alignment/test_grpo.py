@@ -357,3 +357,14 @@ def test_float32_stays_float32(attempt, reference):
     exact = reference.grpo_loss(*(x.double() for x in batch[:4]), batch[4], beta=0.5)
 
     assert_close(attempt.grpo_loss(*batch, beta=0.5), exact.float())
+
+
+def bench(attempt, size, device):
+    """Size is the length of a response: 16 responses in float32, loss and gradient."""
+    log_prob, *others, mask = (x.to(device) for x in make_batch(16, size, dtype=torch.float32))
+    log_prob.requires_grad_()
+    mask[:] = True
+    return lambda: torch.autograd.grad(attempt.grpo_loss(log_prob, *others, mask), log_prob)
+
+
+bench.sizes = (64, 512, 4096)

@@ -138,3 +138,12 @@ def test_the_mask_is_made_on_the_device_of_q(attempt):
 def test_rejects_heads_that_do_not_divide(attempt, H, G):
     with pytest.raises(ValueError):
         attempt.grouped_query_attention(*make_qkv(H, G))
+
+
+def bench(attempt, size, device):
+    """Size is the length of a prompt: 2 sequences, 8 query and 2 KV heads of 64, in float32."""
+    q, k, v = (x.to(device) for x in make_qkv(8, 2, size, size, 64, torch.float32))
+    return lambda: attempt.grouped_query_attention(q, k, v)
+
+
+bench.sizes = (32, 128, 512)

@@ -314,3 +314,16 @@ def test_positions_and_mask_are_made_on_the_device_of_x(attempt):
 def test_rejects_an_odd_d_rope(attempt, d_rope):
     with pytest.raises(ValueError):
         attempt.MultiHeadLatentAttention(**SIZES | {"d_rope": d_rope})
+
+
+def bench(attempt, size, device):
+    """Size is the length of a prompt: 2 sequences of width 256, 8 heads, a latent of 64."""
+    ranks = {"q_lora_rank": 96, "kv_lora_rank": 64}
+    heads = {"d_nope": 32, "d_rope": 16, "d_v": 32}
+    sizes, weights, x = make_case(size, d_model=256, n_heads=8, **ranks, **heads)
+    module = build(attempt, weights, **sizes).float().to(device).requires_grad_(False)
+    x = x.float().to(device)
+    return lambda: module(x)
+
+
+bench.sizes = (32, 128, 512)

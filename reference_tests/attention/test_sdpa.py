@@ -221,3 +221,12 @@ def test_float16_dot_products_may_exceed_65504(attempt):
 
 def test_the_causal_mask_is_made_on_the_device_of_q(attempt):
     assert_follows_device(attempt.attention, *make_qkv(), causal=True)
+
+
+def bench(attempt, size, device):
+    """Size is the length of a prompt: 2 sequences, 8 heads of 64, causal, in float32."""
+    q, k, v = (x.to(device) for x in make_qkv(2, 8, size, size, 64, 64, torch.float32))
+    return lambda: attempt.attention(q, k, v, causal=True)
+
+
+bench.sizes = (32, 128, 512)

@@ -160,3 +160,12 @@ def test_a_second_call_starts_afresh(attempt, reference):
 def test_rejects_a_negative_number_of_merges(attempt):
     with pytest.raises(ValueError):
         attempt.train_bpe("ab ab", -1)
+
+
+def bench(attempt, size, device):
+    """Size is the number of distinct words in the text, of up to 8 letters; 30 merges."""
+    text = random_text("etaoinshrdlu", size, 8)
+    return lambda: attempt.train_bpe(text, 30)
+
+
+bench.sizes = (25, 100, 400)

@@ -213,3 +213,13 @@ def test_rejects_a_temperature_that_is_not_positive(attempt, seed, temperature):
         attempt.nucleus_sample(
             torch.randn(2, 5), 0.9, temperature=temperature, generator=seeded(seed)
         )
+
+
+def bench(attempt, size, device):
+    """Size is the vocabulary: a token for each of 8 rows in float32, p = 0.9."""
+    logits = 3 * torch.randn(8, size, device=device)
+    generator = torch.Generator(device).manual_seed(0)
+    return lambda: attempt.nucleus_sample(logits, 0.9, generator=generator)
+
+
+bench.sizes = (500, 4000, 32000)

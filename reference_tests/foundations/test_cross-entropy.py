@@ -292,3 +292,13 @@ def test_rejects_an_unknown_reduction(attempt):
 
     with pytest.raises(ValueError):
         attempt.cross_entropy(logits, targets, reduction="average")
+
+
+def bench(attempt, size, device):
+    """Size is the vocabulary: 64 tokens in float32, the loss and its gradient."""
+    logits, targets = (x.to(device) for x in make_inputs(64, size, dtype=torch.float32))
+    logits.requires_grad_()
+    return lambda: torch.autograd.grad(attempt.cross_entropy(logits, targets), logits)
+
+
+bench.sizes = (500, 4000, 32000)

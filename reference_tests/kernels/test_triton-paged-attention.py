@@ -307,3 +307,12 @@ def test_rejects_heads_that_do_not_divide(attempt, device):
     paged = Paged(device, H=6, G=4)
     with pytest.raises(ValueError):
         attempt.paged_attention(*paged.args)
+
+
+def bench(attempt, size, device):
+    """Size is the length of each of 16 sequences: 32 query and 8 KV heads of 64, in float16."""
+    paged = Paged(device, [size] * 16, H=32, G=8, D=64, dtype=torch.float16)
+    return lambda: attempt.paged_attention(*paged.args)
+
+
+bench.sizes = (256, 1024, 4096)

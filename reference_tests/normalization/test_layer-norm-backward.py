@@ -236,3 +236,12 @@ def test_runs_without_autograd(attempt):
         grads = attempt.layer_norm_backward(*inputs)
 
     check(grads, expected)
+
+
+def bench(attempt, size, device):
+    """Size is the number of vectors, each of width 1,024, in float32."""
+    inputs = [x.to(device) for x in make_inputs(size, 1024, dtype=torch.float32)]
+    return lambda: attempt.layer_norm_backward(*inputs)
+
+
+bench.sizes = (16, 128, 1024)

@@ -163,3 +163,12 @@ def test_float16_squares_do_not_vanish(attempt):
     expected = expect(x.double(), weight.double(), 1e-9).half()
 
     assert_close(attempt.rms_norm(x, weight, eps=1e-9), expected)
+
+
+def bench(attempt, size, device):
+    """Size is the number of vectors, each of width 1,024, in bfloat16."""
+    x, weight = (x.to(device) for x in make_inputs(size, 1024, dtype=torch.bfloat16))
+    return lambda: attempt.rms_norm(x, weight)
+
+
+bench.sizes = (16, 128, 1024)

@@ -173,3 +173,13 @@ def test_angles_are_made_on_the_device_of_x(attempt):
 def test_rejects_an_odd_head_dimension(attempt, D):
     with pytest.raises(ValueError):
         attempt.apply_rope(make_x(D=D), torch.arange(5))
+
+
+def bench(attempt, size, device):
+    """Size is the length of a sequence: 2 of them, 8 heads of 64, in float32."""
+    x = make_x(2, 8, size, 64, torch.float32).to(device)
+    positions = torch.arange(size, device=device)
+    return lambda: attempt.apply_rope(x, positions)
+
+
+bench.sizes = (64, 512, 4096)

@@ -229,3 +229,13 @@ def test_rejects_heads_that_do_not_divide(attempt):
     paged = Paged(H=6, G=4)
     with pytest.raises(ValueError):
         attempt.paged_attention(*paged.args)
+
+
+def bench(attempt, size, device):
+    """Size is the length of each of 4 sequences: 8 query and 2 KV heads of 64, in float32."""
+    paged = Paged([size] * 4, H=8, G=2, D=64, S=16, dtype=torch.float32)
+    args = [x.to(device) for x in paged.args]
+    return lambda: attempt.paged_attention(*args)
+
+
+bench.sizes = (64, 512, 4096)

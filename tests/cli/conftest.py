@@ -1,5 +1,6 @@
 """A small project to be at home in, and terminals to sit at."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,34 @@ SKIPS = """import pytest
 def test_counts(attempt):
     attempt.double(1)
 """
+
+
+CLOCK = """import os, sys
+
+# what judges keeps the machine's clock
+if "CLOCK" in os.environ and "grader" in sys.orig_argv:
+    # time_machine would load it for its fixture
+    sys.modules["pytest"] = None
+    import time_machine
+
+    del sys.modules["pytest"]
+    time_machine.travel(float(os.environ["CLOCK"])).start()
+"""
+
+
+@pytest.fixture
+def at(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any, float], None]:
+    """Has a learner's next commands run at another time, in seconds since the epoch."""
+    folder = tmp_path_factory.mktemp("clock")
+    (folder / "sitecustomize.py").write_text(CLOCK)
+
+    def move(learner: Any, seconds: float) -> None:
+        path = learner.env.get("PYTHONPATH", "").split(os.pathsep)
+        if str(folder) not in path:
+            learner.env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), *path]))
+        learner.env["CLOCK"] = str(seconds)
+
+    return move
 
 
 @pytest.fixture(scope="session")

@@ -282,3 +282,26 @@ def test_wrong_usage_is_exit_2_and_words_on_the_error_stream(
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert desk.events() == []
+
+
+def test_an_attempt_may_come_by_standard_input(desk: Any, wrong: str) -> None:
+    done = desk.run("check", "double", "--file", "-", input=wrong)
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "failed: 0 of 2 claims hold" in done.stdout
+    (event,) = desk.events()
+    assert (event["kind"], event["file"]) == ("checked", "standard input")
+    assert not desk.attempt(KATA).exists()
+
+
+def test_what_comes_by_standard_input_may_not_look_at_progress_either(
+    desk: Any, right: str
+) -> None:
+    desk.check(KATA, right)
+
+    done = desk.run(
+        "check", "double", "--file", "-", input=f"{right}\nopen({str(desk.database)!r})"
+    )
+
+    assert done.returncode == 1
+    assert "your code looked into .kata/" in done.stdout

@@ -1,25 +1,23 @@
 """Commands that judge."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grader.cli.commands.options import Json, MaybeName, open_desk, print_json
+from grader.cli.commands.options import File, Json, MaybeName, given, open_desk, print_json
 from grader.errors import KataError
 
 if TYPE_CHECKING:
     from grader.cli.checking import Checked
     from grader.cli.desk import Desk
     from grader.content.catalog import Kata
+    from grader.progress.notes import Notes
 
 
 def check(
     name: MaybeName = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="Judge this file.", metavar="PATH")
-    ] = None,
+    file: File = None,
     seed: Annotated[
         int | None, typer.Option("--seed", help="Draw the same inputs again.", min=0)
     ] = None,
@@ -47,9 +45,10 @@ def check(
 
     desk = open_desk()
     katas = started_katas(desk) if all_ else [desk.kata(name)]
+    attempt = given(desk, katas[0], file) if file else None
     code = _check(
         desk, katas, as_json=as_json, verbose=verbose, sweep=all_,
-        file=file, seed=seed, device=device, timeout=timeout,
+        attempt=attempt, seed=seed, device=device, timeout=timeout,
     )  # fmt: skip
     raise typer.Exit(code)
 
@@ -89,9 +88,18 @@ def _check(
 
             show_sweep(console(), checked)
         else:
-            show_rest(console(), checked[0])
+            show_rest(console(), checked[0], _notes(desk, checked[0]))
     good = ("passed", "skipped") if sweep else ("passed",)
     return 0 if all(one.result.verdict in good for one in checked) else 1
+
+
+def _notes(desk: "Desk", checked: "Checked") -> "Notes | None":
+    """The person's notes, after a pass: the verdict is shown by now."""
+    if not checked.result.passed:
+        return None
+    from grader.progress.notes import read_notes
+
+    return read_notes(desk.practice, checked.kata)
 
 
 def watch(name: MaybeName = None) -> None:

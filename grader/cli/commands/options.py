@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader.cli.parting import at_parting
+from grader.cli.place import CELL, in_notebook
 from grader.errors import KataError
 
 if TYPE_CHECKING:
+    from grader.cli.checking import Attempt
     from grader.cli.desk import Desk
+    from grader.content.catalog import Kata
 
 
 def complete_kata(incomplete: str) -> list[str]:
@@ -50,6 +53,10 @@ MaybeName = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+File = Annotated[
+    Path | None,
+    typer.Option("--file", help="Judge this file; - is standard input.", metavar="PATH"),
+]
 
 
 def print_json(data: object) -> None:
@@ -60,6 +67,9 @@ def _notice(desk: "Desk") -> None:
     """What the person must know of their progress file."""
     if desk.notice:
         print(f"kata: {desk.notice}", file=sys.stderr)
+    for copy in desk.practice.copies():
+        words = f"kata: {copy.name} seems to be a sync tool's copy of your progress; merge it:"
+        print(f"{words} kata import {shlex.quote(str(copy))}", file=sys.stderr)
 
 
 def edit_file(path: Path) -> None:
@@ -70,6 +80,17 @@ def edit_file(path: Path) -> None:
         subprocess.run([*shlex.split(editor), str(path)], check=False)
     except OSError as error:
         raise KataError(f"$EDITOR ({editor}) does not start: {error.strerror}") from None
+
+
+def given(desk: "Desk", kata: "Kata", file: Path | None) -> "Attempt":
+    """The attempt that --file names."""
+    from grader.cli.checking import Attempt, read
+    from grader.judge.tasks import text_of
+
+    if str(file) != "-":
+        return read(desk, kata, file)
+    called = Path(CELL if in_notebook() else "standard input")
+    return Attempt(called, text_of(called, sys.stdin.buffer.read()), elsewhere=True)
 
 
 def open_desk() -> "Desk":

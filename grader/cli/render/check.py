@@ -1,12 +1,20 @@
 """A verdict as the learner reads it: each claim, what fails in full, and what to do next."""
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from grader.cli.checking import Checked
+from grader.cli.place import typed
 from grader.cli.render.console import Indented, clock, duration, mark, minutes_style
 from grader.cli.render.debug import planted
-from grader.judge.protocol import Diagnosis, Failure, Result, TestResult
+from grader.content.catalog import Kata
+from grader.judge.diagnosed import Diagnosis
+from grader.judge.protocol import Failure, Result, TestResult
+
+if TYPE_CHECKING:
+    from grader.progress.notes import Notes
 
 # more than this scrolls the first away; the rest is told in a line each
 IN_FULL = 3
@@ -27,9 +35,9 @@ def show_verdict(out: Console, checked: Checked, *, verbose: bool = False) -> No
     out.print(verdict(checked, verbose=verbose))
 
 
-def show_rest(out: Console, checked: Checked) -> None:
+def show_rest(out: Console, checked: Checked, notes: "Notes | None" = None) -> None:
     """What may take a moment longer, and what to do next."""
-    out.print(rest(checked))
+    out.print(rest(checked, notes))
 
 
 def verdict(checked: Checked, *, verbose: bool = False) -> Group:
@@ -44,9 +52,12 @@ def verdict(checked: Checked, *, verbose: bool = False) -> Group:
     return Group(*rows, "", summary(checked))
 
 
-def rest(checked: Checked) -> Group:
+def rest(checked: Checked, notes: "Notes | None" = None) -> Group:
+    """Args:
+    notes: What the person has written on the kata, to be shown after a pass.
+    """
     rows = [diagnosis(found)] if (found := checked.result.diagnosis) else []
-    return Group(*rows, *next_steps(checked))
+    return Group(*rows, *next_steps(checked, notes))
 
 
 def diagnosis(found: Diagnosis) -> Group:
@@ -142,14 +153,14 @@ def summary(checked: Checked) -> Text:
     return text
 
 
-def next_steps(checked: Checked) -> list[RenderableType]:
+def next_steps(checked: Checked, notes: "Notes | None" = None) -> list[RenderableType]:
     kata, result = checked.kata, checked.result
     if result.passed:
-        return _after_pass(checked)
+        return _after_pass(checked, notes)
     if result.verdict == "skipped":
         return [Text("This kata cannot be judged here; kata next moves on.")]
     if result.verdict == "unimplemented":
-        return [_step(f"edit {checked.path}"), _step(f"kata check {kata.slug}")]
+        return [_step(f"edit {checked.path}"), _check(kata)]
     left = len(checked.card.hints) - checked.state.hints
     steps: list[RenderableType] = []
     if left > 0:
@@ -157,13 +168,13 @@ def next_steps(checked: Checked) -> list[RenderableType]:
     else:
         steps.append(_step("kata hint", "all three again"))
     if result.tests:
-        steps.append(_step(f"kata check {kata.slug} --seed {result.seed}", "the same inputs again"))
+        steps.append(_check(kata, f"--seed {result.seed}", "the same inputs again"))
     if result.verdict == "timeout":
-        steps.append(_step(f"kata check {kata.slug} --timeout 60", "if the machine is slow"))
+        steps.append(_check(kata, "--timeout 60", "if the machine is slow"))
     return steps
 
 
-def _after_pass(checked: Checked) -> list[RenderableType]:
+def _after_pass(checked: Checked, notes: "Notes | None") -> list[RenderableType]:
     kata, best = checked.kata, checked.state.best
     rows: list[RenderableType] = []
     if checked.first and checked.elapsed is not None and best is not None:
@@ -182,6 +193,10 @@ def _after_pass(checked: Checked) -> list[RenderableType]:
         rows.append(Text(f"Your best time is {clock(best)}."))
     if kata.debug:
         rows += planted(checked)
+    if notes:
+        from grader.cli.render.notes import notes_after
+
+        rows += notes_after(notes)
     if checked.card.follow_ups:
         question = checked.card.follow_ups[checked.result.seed % len(checked.card.follow_ups)]
         rows.append(Text.assemble(("An interviewer would ask: ", "soft"), question.ask))
@@ -192,6 +207,10 @@ def _after_pass(checked: Checked) -> list[RenderableType]:
     if checked.following:
         rows.append(_step("kata next", f"{checked.following.id}, {checked.following.title}"))
     return rows
+
+
+def _check(kata: Kata, options: str = "", why: str = "") -> Text:
+    return _step(typed(f"kata check {kata.slug} {options}".rstrip(), kata.slug), why)
 
 
 def _step(command: str, why: str = "") -> Text:

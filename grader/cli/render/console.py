@@ -38,13 +38,21 @@ MARKS = {
     "given up": ("⚑", "soft"),
     "new": (" ", "soft"),
 }
-PLAIN = {"✓": "ok", "✗": "X", "○": "o", "▸": ">", "⚑": "!", "·": "."}
+PLAIN = {
+    "✓": "ok", "✗": "X", "○": "o", "▸": ">", "⚑": "!", "·": ".",
+    "●": "*", "◉": "@", "┊": ":", "─": "-", "µ": "u",
+}  # fmt: skip
 
 
 def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
-    return Console(stderr=stderr, theme=THEME, highlight=False, width=width, emoji=False)
+    # colours may be forced on a file, but nothing that moves, which is what goes to stderr
+    terminal = False if stderr and not stream.isatty() else None
+    return Console(
+        stderr=stderr, theme=THEME, highlight=False, width=width, emoji=False,
+        force_terminal=terminal,
+    )  # fmt: skip
 
 
 class Indented:
@@ -62,13 +70,16 @@ class Indented:
 
 
 def mark(kind: str) -> Text:
-    """One sign for an outcome or a status; letters where the encoding has no signs."""
-    sign, style = MARKS.get(kind, ("✗", "bad"))
+    """One sign for an outcome or a status."""
+    shown, style = MARKS.get(kind, ("✗", "bad"))
+    return Text(sign(shown), style=style)
+
+
+def sign(character: str) -> str:
+    """The sign, or letters where the encoding has no signs."""
     # a screen of its own has no encoding to ask for
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
-    if not encoding.startswith("utf"):
-        sign = PLAIN.get(sign, sign)
-    return Text(sign, style=style)
+    return character if encoding.startswith("utf") else PLAIN.get(character, character)
 
 
 def clock(seconds: float) -> str:

@@ -1,11 +1,12 @@
 """What moves on the screen while there is work; nothing where there is no terminal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from grader.cli.checking import Checked, CheckEvents
 from grader.content.catalog import Kata
+from grader.judge.events import Events
 from grader.judge.protocol import TestResult
 
 if TYPE_CHECKING:
@@ -62,6 +63,38 @@ class Judging(CheckEvents):
         self.kept = True
         self._stack.close()
         self._show(checked)
+
+
+class Measuring(Events):
+    """A spinner that says which size is measured. Use as a context."""
+
+    def __init__(self, kata: Kata, sizes: Sequence[int], *, quiet: bool = False) -> None:
+        self._kata, self._left, self._quiet = kata, list(sizes), quiet
+        self._stack = ExitStack()
+        self._status: Status | None = None
+
+    def __enter__(self) -> "Measuring":
+        if not self._quiet:
+            from grader.cli.render.console import console
+
+            err = console(stderr=True)
+            if err.is_terminal:
+                self._status = self._stack.enter_context(err.status("", spinner="dots"))
+                self._say()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def tested(self, test: TestResult) -> None:
+        del self._left[:1]
+        self._say()
+
+    def _say(self) -> None:
+        if self._status is not None and self._left:
+            more = f", {len(self._left) - 1} more to come" if self._left[1:] else ""
+            words = f"passed; beside the reference at {self._left[0]:,}{more}"
+            self._status.update(f"[soft]{self._kata.slug}: {words}[/]")
 
 
 @contextmanager

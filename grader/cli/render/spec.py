@@ -7,6 +7,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from grader.cli.actions import Hint, Paused, Reset, Solution, Started
+from grader.cli.place import in_notebook, typed
 from grader.cli.render.console import Indented, clock
 from grader.cli.render.debug import tells
 from grader.content.catalog import Kata
@@ -29,6 +30,10 @@ def show_start(out: Console, started: Started) -> None:
         out.print(Text.assemble("Resumed: ", (clock(started.elapsed), "name"), " on the clock."))
         if not kata.debug and started.state.status == "solved":
             out.print(Text("Solved before; --fresh starts over from the stub.", style="soft"))
+    if in_notebook():
+        check = typed("kata check", kata.slug)
+        out.print(Text.assemble(("next: ", "soft"), (check, "key"), ", the cell below"))
+        return
     out.print(Text.assemble(("next: ", "soft"), ("edit ", "key"), str(started.path)))
     out.print(Text.assemble(("next: ", "soft"), ("kata check", "key")))
 
@@ -72,10 +77,11 @@ def _docstring(docstring: str) -> Text:
 
 def show_hint(out: Console, hint: Hint) -> None:
     out.print(Group(*hints(hint)))
+    check = typed("kata check", hint.kata.slug)
     if hint.number < hint.of:
-        out.print(Text.assemble(("next: ", "soft"), ("kata check", "key"), ", or kata hint again"))
+        out.print(Text.assemble(("next: ", "soft"), (check, "key"), ", or kata hint again"))
     else:
-        steps = ("kata check", "key"), ", or ", ("kata solution", "key"), " to give up"
+        steps = (check, "key"), ", or ", ("kata solution", "key"), " to give up"
         out.print(Text.assemble(("next: ", "soft"), *steps))
 
 
@@ -114,7 +120,7 @@ def show_reset(out: Console, reset: Reset) -> None:
         out.print(Text(f"Your attempt is kept in {reset.kept}", style="soft"))
     what = "Bugs as planted: " if reset.kata.debug else "A fresh stub: "
     out.print(Text.assemble(what, str(reset.path), "; the clock starts again."))
-    out.print(Text.assemble(("next: ", "soft"), ("kata check", "key")))
+    out.print(Text.assemble(("next: ", "soft"), (typed("kata check", reset.kata.slug), "key")))
 
 
 def show_pause(out: Console, paused: Paused) -> None:

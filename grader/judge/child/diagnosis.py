@@ -20,7 +20,8 @@ from grader.judge.child.boundary import Boundary
 from grader.judge.child.likeness import alike, telling
 from grader.judge.child.runner import Ending, Program, Runner
 from grader.judge.child.witness import Witness
-from grader.judge.protocol import Diagnosis, Task
+from grader.judge.diagnosed import Diagnosis
+from grader.judge.protocol import Failure, Task
 
 Endings = Mapping[pytest.Item, Ending]
 # what speaks for a mistake in one test, the strongest first
@@ -131,7 +132,7 @@ class Case:
     def caught(self, mistake: Mistake) -> bool:
         """Whether the attempt fails the test that catches the mistake, in its words."""
         failures = (self._endings[i].failure for i in self.failing if mistake.catches(i.name))
-        return any(failure and mistake.says in failure.headline for failure in failures)
+        return any(failure and _speaks_of(mistake, failure) for failure in failures)
 
     def fails_as(self, mistake: Mistake) -> bool:
         """Whether the attempt fails just what the mistake is known to fail."""
@@ -238,6 +239,11 @@ class Case:
         boundary = Boundary(task.forbids, task.mutates, lambda: None)
         module = load_module("attempt", f"/kata/{names}.py", source)
         return Program(module, wrap(module, self._stub, boundary), boundary)
+
+
+def _speaks_of(mistake: Mistake, failure: Failure) -> bool:
+    *_, (_, _, line) = (0, "", ""), *failure.trace
+    return all(words in failure.headline or words in line for words in mistake.says)
 
 
 def _bare(words: str) -> str:

@@ -4,7 +4,9 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from grader.judge.protocol import Diagnosis, Failure
+from grader.judge.diagnosed import Diagnosis
+from grader.judge.measured import Measured
+from grader.judge.protocol import Failure
 from grader.judge.signer import Signer
 
 
@@ -25,6 +27,11 @@ class Reporter:
     def finished(self, test: str, outcome: str, seconds: float, failure: Failure | None) -> None:
         message = {"type": "finished", "test": test, "outcome": outcome, "seconds": seconds}
         self._send(message | ({"failure": asdict(failure.safe())} if failure else {}))
+
+    def measured(self, test: str, measured: Measured) -> None:
+        """A size of a benchmark is done."""
+        message = {"type": "finished", "test": test, "outcome": "passed", "seconds": 0.0}
+        self._send(message | {"measured": asdict(measured)})
 
     def problem(self, verdict: str, failure: Failure) -> None:
         """What stops or spoils the check as a whole."""

@@ -19,11 +19,12 @@ def prepare(task: Task) -> None:
 
 
 def on_gpu(task: Task) -> bool:
-    """Kernels run on the GPU where there is one; all else runs on the CPU unless asked."""
+    """Kernels and benchmarks run on the GPU where there is one, all else if that is asked for."""
     import torch
 
     if task.device == "auto":
-        return "triton" in task.requires and torch.cuda.is_available()
+        wanted = "triton" in task.requires or bool(task.sizes)
+        return wanted and torch.cuda.is_available()
     return task.device == "cuda"
 
 
@@ -40,13 +41,17 @@ def run(task: Task, reports: int) -> None:
         faulthandler.register(signal.SIGUSR1, trace, all_threads=True, chain=False)
 
     from grader.judge.child.limits import set_limits
-    from grader.judge.child.session import run_session
+
+    if task.sizes:
+        from grader.judge.child.bench import run_bench as work
+    else:
+        from grader.judge.child.session import run_session as work
 
     set_limits(task.limits)
     # torch's own objects need no look; the attempt's cycles do
     gc.freeze()
     gc.enable()
-    run_session(task, reports)
+    work(task, reports)
     sys.stdout.flush()
     sys.stderr.flush()
     # saves 300 ms of tearing torch down, and exit handlers of the attempt
