@@ -96,7 +96,6 @@ def choose(desk: Desk, interview: Interview, state: State) -> Choice | None:
     asked = {one.kata for one in interview.asked}
     minutes = interview.left / 60
     fit = [kata for kata in desk.catalog if kata.minutes <= minutes and kata.id not in asked]
-    fit = [kata for kata in fit if not lacking(load_card(kata).requires)]
     new = [kata for kata in fit if not mastered(state.of(kata.id), kata)]
     draw = random.Random(f"{interview.seed}/{len(asked)}")
     last = interview.at_hand
@@ -105,17 +104,24 @@ def choose(desk: Desk, interview: Interview, state: State) -> Choice | None:
         building = [kata for kata in new if base.slug in kata.needs]
         if interview.core:
             building = [kata for kata in building if kata.core]
-        if building:
-            return Choice(_draw(draw, building), base)
+        if found := _draw(draw, building):
+            return Choice(found, base)
     pool = [kata for kata in new if _wanted(kata, interview)]
     if not pool and not asked:
         # who has mastered all may still sit an interview
         pool = [kata for kata in fit if _wanted(kata, interview)]
-    return Choice(_draw(draw, pool)) if pool else None
+    found = _draw(draw, pool)
+    return Choice(found) if found else None
 
 
-def _draw(draw: random.Random, katas: list[Kata]) -> Kata:
-    return draw.choices(katas, [CORE_WEIGHT if kata.core else 1 for kata in katas])[0]
+def _draw(draw: random.Random, katas: list[Kata]) -> Kata | None:
+    """One of these that this machine can judge."""
+    while katas:
+        (drawn,) = draw.choices(katas, [CORE_WEIGHT if kata.core else 1 for kata in katas])
+        if not lacking(load_card(drawn).requires):
+            return drawn
+        katas = [kata for kata in katas if kata is not drawn]
+    return None
 
 
 def _wanted(kata: Kata, interview: Interview) -> bool:

@@ -1,10 +1,17 @@
 """kata interview: sat at a terminal, left, resumed, and reported on."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
+
+from grader.cli import interviewing
+from grader.cli.desk import Desk
+from grader.cli.watch.interview import Announcement, InterviewApp
+from grader.cli.watch.screens import Question
 
 Sit = Callable[..., Any]
 RIGHT, WRONG = "2 of 2 claims hold", "0 of 2 claims hold"
@@ -156,3 +163,39 @@ def test_what_cannot_be_is_said_with_what_can(
 def test_without_a_terminal_or_an_interview_it_says_so(desk: Any) -> None:
     assert "needs a terminal" in desk.run("interview").stderr
     assert "no interview yet" in desk.run("interview", "--report").stderr
+
+
+def test_when_time_is_up_the_interview_may_end_or_go_on(
+    learner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(learner.folder)
+    monkeypatch.delenv("KATA_PRACTICE", raising=False)
+    desk = Desk()
+
+    async def shows(pilot: Pilot[None], screen: type) -> None:
+        for _ in range(400):
+            if isinstance(pilot.app.screen, screen):
+                return
+            await pilot.pause(0.05)
+        raise AssertionError(f"no {screen.__name__} but {pilot.app.screen}")
+
+    async def scene() -> None:
+        app = InterviewApp(desk, interviewing.begin(desk, minutes=30, level="easy"))
+        async with app.run_test(size=(100, 30)) as pilot:
+            await shows(pilot, Announcement)
+            await pilot.press("enter")
+            # as if half an hour had gone by
+            app._begun -= 1800
+            await shows(pilot, Question)
+            await pilot.press("n")
+            await pilot.pause(2.5)
+            assert not isinstance(app.screen, Question), "asked twice"
+            await pilot.press("e")
+            await shows(pilot, Question)
+            await pilot.press("y")
+
+    asyncio.run(scene())
+
+    assert interviewing.present(desk) is None
+    (held,) = interviewing.all_of(desk)
+    assert len(held.asked) == 1

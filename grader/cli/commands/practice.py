@@ -1,6 +1,7 @@
 """Commands of the daily loop, but for judging."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -201,10 +202,18 @@ def pause(name: MaybeName = None) -> None:
     show_pause(console(), done)
 
 
-def dashboard(as_json: Json = False) -> None:
-    """Show how far you are: tracks, streak, times, what comes next.
+def dashboard(
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="Draw it into this file.", metavar="FILE")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Likewise, as a page.", metavar="FILE")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how far you are: tracks, practice, times, what is due and what comes next.
 
-    Example: kata dashboard
+    Example: kata dashboard --svg me.svg
     """
     from grader.cli.overview import overview
 
@@ -214,8 +223,12 @@ def dashboard(as_json: Json = False) -> None:
         print_json(found.to_data())
         return
     from grader.cli.render.console import console
-    from grader.cli.render.dashboard import show_dashboard
+    from grader.cli.render.dashboard import export_dashboard, show_dashboard
 
+    if svg or html:
+        export_dashboard(found, svg=svg, html=html)
+        print(" and ".join(str(path) for path in (svg, html) if path), "written")
+        return
     show_dashboard(console(), found)
 
 

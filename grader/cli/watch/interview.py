@@ -65,8 +65,11 @@ class InterviewApp(JudgingApp):
         self._read()
         return started
 
-    def aside(self) -> Text:
-        return view.status(self._interview, self._seconds)
+    def head(self) -> Text:
+        own = view.status(self._interview, self._seconds)
+        if not self._interview.asked:
+            return own
+        return Text.assemble(own, (self.kata.slug, "name"), " ", self.standing())
 
     def rest(self, checked: Checked) -> RenderableType:
         return view.below(checked)

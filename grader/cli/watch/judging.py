@@ -27,6 +27,7 @@ from grader.errors import KataError
 from grader.judge.cancel import Cancellation, Cancelled
 from grader.judge.protocol import TestResult
 from grader.progress.derive import KataState
+from grader.progress.notes import read_notes
 
 # an editor that writes a file in two steps is judged once
 DEBOUNCE = 40
@@ -82,14 +83,20 @@ class JudgingApp(App[None]):
 
     def rest(self, checked: Checked) -> RenderableType:
         """What stands below a verdict."""
-        return verdict.rest(checked)
+        notes = read_notes(self.desk.practice, checked.kata) if checked.result.passed else None
+        return verdict.rest(checked, notes)
 
     def shown(self, checked: Checked) -> None:
         """A verdict is on the screen, perhaps before its diagnosis."""
 
-    def aside(self) -> Text:
-        """What stands in the head before the kata."""
-        return Text()
+    def head(self) -> Text:
+        """The kata, its clock, and what its file is worth."""
+        return Text.assemble((self.kata.id, "name"), "  ", self.kata.title, "  ", self.standing())
+
+    def standing(self) -> Text:
+        minutes = self.kata.minutes
+        text = Text(clock(self.seconds), style=minutes_style(self.seconds, minutes))
+        return text.append(f" of {minutes} min  ", style="soft").append(self._state)
 
     # the kata at hand
 
@@ -186,10 +193,10 @@ class JudgingApp(App[None]):
         self.draw_head()
         self.shown(checked)
 
-    # the head
+    # the clock and the head
 
     def set_clock(self, elapsed: float, *, ticking: bool) -> None:
-        self._elapsed, self.ticking, self._since = elapsed, ticking, time.monotonic()
+        self._elapsed, self._ticking, self._since = elapsed, ticking, time.monotonic()
 
     @property
     def seconds(self) -> float:
@@ -197,20 +204,17 @@ class JudgingApp(App[None]):
         return self._elapsed + (time.monotonic() - self._since if self._ticking else 0.0)
 
     def draw_head(self) -> None:
-        kata = self.kata
-        seconds = self._elapsed + (time.monotonic() - self._since if self.ticking else 0.0)
-        head = Text.assemble(self.aside(), (kata.id, "name"), "  ", kata.title, "  ")
-        head.append(clock(seconds), style=minutes_style(seconds, kata.minutes))
-        head.append(f" of {kata.minutes} min  ", style="soft")
-        head.append(self._state)
-        self.query_one("#head", Static).update(head)
+        self.query_one("#head", Static).update(self.head())
 
     # keys
 
     def action_hint(self) -> None:
         hint = actions.hint(self.desk, self.kata)
         rows: list[RenderableType] = list(spec_view.hints(hint))
-        self.query_one("#hints", Static).update(Group(*rows))
+        shown = self.query_one("#hints", Static)
+        shown.update(Group(*rows))
+        # below claims that may fill the screen
+        self.call_after_refresh(shown.scroll_visible)
 
     def action_spec(self) -> None:
         self.push_screen(Reading(spec_view.spec(self.kata)))
