@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 
 import pexpect
@@ -92,6 +92,11 @@ class Seat:
             pass
         return self._text()
 
+    def leaves(self) -> None:
+        """Press q until nothing is there."""
+        while self._read():
+            self.press("q")
+
     def press(self, key: str) -> None:
         self._child.send(key)
 
@@ -106,10 +111,10 @@ class Seat:
 
     def _text(self) -> Text:
         text = Text()
-        for number, line in enumerate(self._screen.display):
-            for column in range(len(line)):
-                cell = self._screen.buffer[number][column]
-                text.append(cell.data, _style(cell))
+        for number in range(self._screen.lines):
+            cells = [self._screen.buffer[number][column] for column in range(self._screen.columns)]
+            for style, run in groupby(cells, key=_style):
+                text.append("".join(cell.data for cell in run), style)
             text.append("\n")
         text.rstrip()
         return text
@@ -201,8 +206,7 @@ def interview(folder: Path) -> None:
         if number == 1:
             picture("follow-up", "", shown)
         seat.press(key)
-    seat.sees("minutes are left")
-    seat.press("q")
+    seat.leaves()
     run(folder, "interview", "--end")
     picture("report", "kata interview --report", run(folder, "interview", "--report"))
 
