@@ -5,7 +5,7 @@ grader.testing.degenerate explains. What happens in a test it prints.
 """
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,27 +21,44 @@ from grader.judge.tasks import new_seed, new_task
 KINDS = {"zeros": "zeros", "constant": "one value everywhere", "input": "its own input"}
 REPLACED, COMPARED = "kata verify: an answer replaced", "kata verify: a value compared"
 
+# a test that passes by chance in one draw does not in all of them
+DRAWS = 3
+
 Listener = Callable[[int, int, Report | None], None]
+# the tests that passed, by what was answered
+Draw = Mapping[str, Collection[str]]
 
 
 def judge_degenerate(reports: list[Report], *, jobs: int, listener: Listener) -> None:
-    """Add to the reports of katas that are sound otherwise and can run here."""
+    """Add to the reports of katas that are sound otherwise and can run here.
+
+    What comes of one draw of inputs may be chance: it counts when others say the same.
+    """
+    draws: dict[str, list[Draw]] = {report.kata.id: [] for report in reports}
+    doubtful = [report for report in reports if report.sound and not report.skipped]
+    for _ in range(DRAWS):
+        for kata, draw in _draw(doubtful, jobs=jobs, listener=listener).items():
+            draws[kata].append(draw)
+        doubtful = [r for r in doubtful if any(_problems(r.kata, draws[r.kata.id]))]
+    for report in doubtful:
+        report.problems += _problems(report.kata, draws[report.kata.id])
+
+
+def _draw(reports: list[Report], *, jobs: int, listener: Listener) -> dict[str, Draw]:
+    """What passes under one seed, by kata."""
     trials: dict[str, tuple[Report, str, Task]] = {}
-    found: dict[str, dict[str, list[str]]] = {}
     for report in reports:
-        if report.sound and not report.skipped:
-            for kind in KINDS:
-                task = _task(report.kata, kind)
-                trials[task.key] = report, kind, task
+        for kind in KINDS:
+            task = _task(report.kata, kind)
+            trials[task.key] = report, kind, task
+    found: dict[str, dict[str, set[str]]] = {report.kata.id: {} for report in reports}
     tasks = [task for _, _, task in trials.values()]
     for done, (task, result) in enumerate(judge_tasks(tasks, jobs=jobs), start=1):
         report, kind, _ = trials[task.key]
         if result.verdict in ("passed", "failed"):
-            found.setdefault(report.kata.id, {})[kind] = _passed(result)
+            found[report.kata.id][kind] = set(_passed(result))
         listener(done, len(tasks), report)
-    for report in reports:
-        if report.kata.id in found:
-            report.problems += _problems(report.kata, found[report.kata.id])
+    return dict(found)
 
 
 def _task(kata: Kata, kind: str) -> Task:
@@ -75,12 +92,13 @@ def _passed(result: Result) -> list[str]:
     ]
 
 
-def _problems(kata: Kata, found: Mapping[str, list[str]]) -> Iterator[str]:
+def _problems(kata: Kata, draws: Sequence[Draw]) -> Iterator[str]:
+    """What passed in every draw and is not listed; what is listed and never passed."""
     listed = load_card(kata).degenerate
     passed: dict[str, list[str]] = {}
-    # in one order, whichever was judged first
     for kind, words in KINDS.items():
-        for name in found.get(kind, ()):
+        always = set.intersection(*(set(draw.get(kind, ())) for draw in draws))
+        for name in sorted(always):
             passed.setdefault(name, []).append(words)
     for name, answers in passed.items():
         if name not in listed and _bare(name) not in listed:
@@ -89,8 +107,10 @@ def _problems(kata: Kata, found: Mapping[str, list[str]]) -> Iterator[str]:
                 f"returns {' or '.join(answers)}: draw other inputs, compare more, or list it as "
                 "degenerate in the card if that is its claim"
             )
+    ever = {name for draw in draws for names in draw.values() for name in names}
+    whole = all(len(draw) == len(KINDS) for draw in draws)
     for name in listed:
-        if len(found) == len(KINDS) and name not in passed and name not in map(_bare, passed):
+        if whole and name not in ever and name not in map(_bare, ever):
             yield (
                 f"solutions/{kata.id}.toml: degenerate lists {name}, which no degenerate answer "
                 "passes; take it out"

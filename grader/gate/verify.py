@@ -22,7 +22,7 @@ SEEDS = 3
 CPU_LIMIT = 2.0
 CPU_LIMIT_SLOW = 6.0
 # a learner waits for less, but not while the machine is busy with many checks
-DIAGNOSIS = 10.0
+PATIENT = Limits(total=300.0, diagnosis=60.0)
 
 # the ids that pytest makes of several numbers, such as [3-7-True]
 UNREADABLE = re.compile(r"\[-?[\d.]+(-(-?[\d.]+|True|False|None))+\]$")
@@ -79,9 +79,8 @@ def _trials(report: Report) -> Iterator[Trial]:
         *[("mistake", mistake.apply(solution), mistake) for mistake in card.mistakes],
     ]
     for kind, text, mistake in texts:
-        limits = Limits(diagnosis=DIAGNOSIS)
         task = new_task(
-            kata, text, _place(kata, kind), seed=new_seed(), limits=limits, diagnose=bool(mistake)
+            kata, text, _place(kata, kind), seed=new_seed(), limits=PATIENT, diagnose=bool(mistake)
         )
         if isinstance(task, Result):
             report.skipped = task.message
