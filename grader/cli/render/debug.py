@@ -1,16 +1,19 @@
 """What was planted in a debug round."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from grader.cli.checking import Checked
 from grader.cli.render.console import Indented
 from grader.content.card import Mistake
 
+if TYPE_CHECKING:
+    from grader.cli.checking import Checked
 
-def planted(checked: Checked) -> list[RenderableType]:
+
+def planted(checked: "Checked") -> list[RenderableType]:
     """After a pass: what the bugs were."""
     this = checked.state.round
     lines = this.bugs.lines if this and this.bugs else {}

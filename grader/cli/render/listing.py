@@ -1,15 +1,19 @@
 """The list of katas, and a sweep over all attempts."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from grader.cli.actions import Line
-from grader.cli.checking import Checked
 from grader.cli.render.console import clock, mark, minutes_style
 from grader.content.catalog import Track
+
+if TYPE_CHECKING:
+    # what judging needs takes as long to load as the list to draw
+    from grader.cli.checking import Checked
 
 LEVEL_STYLES = {"warmup": "soft", "easy": "green", "medium": "yellow", "hard": "red"}
 
@@ -67,7 +71,7 @@ def option(line: Line) -> Text:
     return text.append(f"  {kata.level}, {kata.minutes} min", style="soft")
 
 
-def show_sweep(out: Console, checked: list[Checked]) -> None:
+def show_sweep(out: Console, checked: "list[Checked]") -> None:
     for one in checked:
         result = one.result
         held = sum(test.outcome == "passed" for test in result.tests)
