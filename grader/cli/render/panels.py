@@ -77,7 +77,10 @@ def tracks(view: Overview, room: int) -> Table:
     table.add_column(justify="right", no_wrap=True)
     bar = room - names - 8
     for track in view.tracks:
-        done = ProgressBar(track.total, track.solved, width=bar, complete_style="good")
+        done = ProgressBar(
+            track.total, track.solved, width=bar,
+            style="soft", complete_style="good", finished_style="good",
+        )  # fmt: skip
         count = Text.assemble((f"{track.solved}", "good" if track.solved else "soft"))
         table.add_row(Text(track.title), done, count.append(f"/{track.total}"))
     return table
