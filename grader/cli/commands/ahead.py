@@ -15,7 +15,7 @@ def review(
     edit: Annotated[bool, typer.Option("--edit", help="Open the file in $EDITOR.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
-    """Start the kata that is most due again, from its stub; your file goes to the history.
+    """Start the kata that is most due again. From its stub; your file goes to the history.
 
     Example: kata review --list
     """

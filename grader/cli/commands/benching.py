@@ -23,7 +23,7 @@ def bench(
     file: File = None,
     as_json: Json = False,
 ) -> None:
-    """Measure your attempt beside the reference: time, memory, arithmetic, at growing sizes.
+    """Measure your attempt beside the reference. Time, memory, arithmetic, at growing sizes.
 
     Example: kata bench gqa --sizes 128,512
     """

@@ -33,7 +33,7 @@ def check(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Judge your attempt: what holds, what does not, and what differs where.
+    """Judge your attempt. Shows what holds, what does not, and what differs where.
 
     Example: kata check gqa --seed 7
     """
@@ -118,7 +118,7 @@ def watch(name: MaybeName = None) -> None:
 def judge(
     what: Annotated[str, typer.Argument(metavar="status|stop", help="What to do.")] = "status",
 ) -> None:
-    """Look at the warm judge, or stop it; the next check starts another.
+    """Look at the warm judge, or stop it. The next check starts another.
 
     Example: kata judge stop
     """

@@ -52,7 +52,7 @@ def start(
     ] = False,
     edit: Annotated[bool, typer.Option("--edit", help="Open the file in $EDITOR.")] = False,
 ) -> None:
-    """Start or resume a kata: copies its stub, starts the clock, shows the spec.
+    """Start or resume a kata. Copies its stub, starts the clock, shows the spec.
 
     Example: kata start mla --edit
     """
@@ -89,7 +89,7 @@ def debug(
     ] = False,
     edit: Annotated[bool, typer.Option("--edit", help="Open the file in $EDITOR.")] = False,
 ) -> None:
-    """Start or resume a debug round: a solution with bugs planted in it, to be fixed.
+    """Find the bugs that are planted in a solution. Starts or resumes a debug round.
 
     It has its own file, clock and name: gqa.debug, wherever a kata is named.
 
@@ -132,7 +132,7 @@ def solution(
     name: MaybeName = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Show the solution, and answers to follow-up questions. Before a pass it is giving up.
+    """Show the solution and answers to follow-ups. Before a pass it is giving up.
 
     Example: kata solution gqa
     """
@@ -211,7 +211,7 @@ def dashboard(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how far you are: tracks, practice, times, what is due and what comes next.
+    """Show how far you are. Tracks, practice, times, what is due and what comes next.
 
     Example: kata dashboard --svg me.svg
     """

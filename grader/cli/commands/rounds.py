@@ -38,7 +38,7 @@ def interview(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Sit a mock interview, or go on with the one that you left: katas against the clock.
+    """Sit a mock interview: katas against the clock. Goes on with one that you left.
 
     Example: kata interview --minutes 60 --level medium
     """

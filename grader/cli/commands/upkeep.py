@@ -25,7 +25,7 @@ def verify(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Gate for contributors: files, stub, solution, and every mistake of each kata.
+    """Gate for contributors. Files, stub, solution, and every mistake of each kata.
 
     Example: kata verify gqa rope
     """
@@ -53,7 +53,7 @@ def verify(
 
 
 def doctor() -> None:
-    """Look at this machine: Python, torch, Triton, GPU, limits, where your data lies.
+    """Look at this machine. Python, torch, Triton, GPU, limits, where your data lies.
 
     Example: kata doctor
     """
