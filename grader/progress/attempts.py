@@ -3,17 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
 
 from grader.content.catalog import Kata
 from grader.progress.derive import Round, steps
-from grader.progress.practice import Practice
+from grader.progress.practice import Practice, stamped
 from grader.progress.store import Event
-
-STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +140,12 @@ def _kept(practice: Practice, kata: Kata, rounds: list[Round]) -> Iterator[Attem
     for path in found:
         if not path.is_file():
             continue
-        at = _stamp(path)
+        at = _when(path)
         number = sum(this.began <= at for this in rounds) or min(len(rounds), 1)
         yield Attempt(0, at, digest(path.read_bytes()), number, file=path)
 
 
-def _stamp(path: Path) -> float:
+def _when(path: Path) -> float:
     """When it was set aside, as its name says, or when it was written."""
-    if found := STAMP.match(path.name):
-        try:
-            return datetime.strptime(found[0], "%Y-%m-%d_%H-%M-%S").timestamp()
-        except ValueError:
-            pass
-    return path.stat().st_mtime
+    named = stamped(path.name)
+    return path.stat().st_mtime if named is None else named

@@ -5,12 +5,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from grader.locking import locked
 from grader.progress.archive import HISTORY, Archive, File
-from grader.progress.practice import Practice, in_words, put
+from grader.progress.practice import Practice, in_words, put, stamp
 
 INCOMING = ".incoming"
 
@@ -78,8 +77,7 @@ def _names(file: File) -> Iterator[str]:
         base, suffix = f"{path.parent}/{path.stem}_imported", path.suffix
     elif path.suffix == ".py" and len(path.parts) == 2:
         # an attempt, which kata history finds there
-        stamp = datetime.fromtimestamp(file.at).strftime("%Y-%m-%d_%H-%M-%S")
-        base, suffix = f"{HISTORY}{path.with_suffix('')}/{stamp}_imported", ".py"
+        base, suffix = f"{HISTORY}{path.with_suffix('')}/{stamp(file.at)}_imported", ".py"
     else:
         base, suffix = f"{path.with_suffix('')}.imported", path.suffix
     number = 1

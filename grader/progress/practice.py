@@ -8,6 +8,8 @@ practice/.kata/history/attention/gqa/*.py      attempts that made way for a fres
 """
 
 import os
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ from pathlib import Path
 
 from grader.content.catalog import Kata
 from grader.errors import KataError
+
+SECONDS = "%Y-%m-%d_%H-%M-%S"
+STAMP = re.compile(r"(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)(?:-(\d{3}))?(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,9 @@ class Practice:
         folder = self.history / kata.track / kata.slug
         with in_words():
             folder.mkdir(parents=True, exist_ok=True)
-        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        name = stamp(time.time())
         for suffix in ("", *(f"_{n}" for n in range(2, 1000))):
-            kept = folder / f"{stamp}{suffix}.py"
+            kept = folder / f"{name}{suffix}.py"
             try:
                 # link and unlink, for a rename would replace a file of that name
                 os.link(path, kept)
@@ -80,7 +85,7 @@ class Practice:
                 kept.write_bytes(path.read_bytes())
             path.unlink()
             return kept
-        raise KataError(f"{folder}: too many attempts in one second", code=3)
+        raise KataError(f"{folder}: too many attempts at one moment", code=3)
 
 
 def put(source: Path, target: Path) -> bool:
@@ -98,6 +103,23 @@ def put(source: Path, target: Path) -> bool:
         with file:
             file.write(source.read_bytes())
     return True
+
+
+def stamp(at: float) -> str:
+    """A moment as a file's name tells it: 2026-03-01_09-30-00-125."""
+    return datetime.fromtimestamp(at).strftime(f"{SECONDS}-%f")[:-3]
+
+
+def stamped(name: str) -> float | None:
+    """The moment in a file's name; to the second, as it was once, or to the millisecond."""
+    found = STAMP.match(name)
+    if found is None:
+        return None
+    seconds, milliseconds = found.groups()
+    try:
+        return datetime.strptime(seconds, SECONDS).timestamp() + int(milliseconds or 0) / 1000
+    except ValueError:
+        return None
 
 
 @contextmanager
