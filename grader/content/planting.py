@@ -6,6 +6,7 @@ import difflib
 import io
 import symtable
 import tokenize
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -43,13 +44,20 @@ def plant(
     Returns:
         None if no so many of the mistakes go together.
     """
-    # one that waits for ever makes a slow round
+    # one that waits for ever makes a slow round, and signatures are the spec's
+    right = _signatures(solution)
     quick = [mistake for mistake in mistakes if not mistake.says]
-    order = sorted(quick, key=lambda mistake: _draw(f"{seed} {mistake.name}"))
+    fit = [one for one in quick if right <= _signatures(one.apply(solution))]
+    order = sorted(fit, key=lambda mistake: _draw(f"{seed} {mistake.name}"))
     for number in [bugs] if bugs else range(1 + _draw(str(seed)) % MOST, 0, -1):
         if chosen := _choose(solution, stub, order, number):
             return _planted(solution, stub, chosen)
     return None
+
+
+def _signatures(source: str) -> Counter[str]:
+    functions = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef))
+    return Counter(f"{node.name} {ast.dump(node.args)}" for node in functions)
 
 
 def _draw(words: str) -> int:

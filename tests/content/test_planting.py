@@ -120,7 +120,10 @@ def test_no_mistake_that_waits_for_ever_is_planted(kata: Kata) -> None:
 @pytest.mark.parametrize("bugs", [1, 2, 3, 4])
 @each_kata
 def test_so_many_bugs_are_planted_as_were_asked_for(kata: Kata, bugs: int) -> None:
-    assert len(planted(kata, 3, bugs).bugs) == bugs
+    found = plant(*texts(kata), load_card(kata).mistakes, seed=3, bugs=bugs)
+
+    # a short solution has no room for four
+    assert bugs > 3 if found is None else len(found.bugs) == bugs
 
 
 def test_more_bugs_than_go_together_are_refused_at_once() -> None:

@@ -130,9 +130,13 @@ class Case:
         return None
 
     def caught(self, mistake: Mistake) -> bool:
-        """Whether the attempt fails the test that catches the mistake, in its words."""
-        failures = (self._endings[i].failure for i in self.failing if mistake.catches(i.name))
-        return any(failure and _speaks_of(mistake, failure) for failure in failures)
+        """Whether the attempt fails the test that catches the mistake.
+
+        If that is known by its words alone, all that it fails must say them.
+        """
+        mine = [i for i in self.failing if mistake.catches(i.name)]
+        failures = [self._endings[i].failure for i in self.failing if mine and mistake.says]
+        return bool(mine) and all(one and _speaks_of(mistake, one) for one in failures)
 
     def fails_as(self, mistake: Mistake) -> bool:
         """Whether the attempt fails just what the mistake is known to fail."""
