@@ -90,11 +90,12 @@ class Task:
     def from_data(cls, data: dict[str, Any]) -> "Task":
         """From what JSON gives back."""
         limits = Limits(**data.pop("limits"))
-        mistakes = tuple(
-            Mistake(**(each | {"fails": tuple(each["fails"])})) for each in data.pop("mistakes")
-        )
-        lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
-        return cls(**(data | lists), mistakes=mistakes, limits=limits)
+        mistakes = tuple(Mistake(**_tuples(each)) for each in data.pop("mistakes"))
+        return cls(**_tuples(data), mistakes=mistakes, limits=limits)
+
+
+def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
 
 
 @dataclass(frozen=True, slots=True)

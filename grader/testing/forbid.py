@@ -105,7 +105,8 @@ class _Operators(DispatchMode):  # type: ignore[no-untyped-call]
 def _scripts(names: frozenset[str], seen: list[str]) -> Iterator[None]:
     """Scripted and traced functions run unseen by modes: their graphs tell what they call."""
     kinds = (torch._C.ScriptFunction, torch._C.ScriptMethod)
-    usual = [kind.__call__ for kind in kinds]
+    # pairs, for an attempt may have replaced zip when they are put back
+    usual = [(kind, kind.__call__) for kind in kinds]
 
     def watched(call: Callable[..., Any]) -> Callable[..., Any]:
         def look_and_call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -117,12 +118,12 @@ def _scripts(names: frozenset[str], seen: list[str]) -> Iterator[None]:
 
         return look_and_call
 
-    for kind, call in zip(kinds, usual, strict=True):
+    for kind, call in usual:
         kind.__call__ = watched(call)  # type: ignore[method-assign]
     try:
         yield
     finally:
-        for kind, call in zip(kinds, usual, strict=True):
+        for kind, call in usual:
             kind.__call__ = call  # type: ignore[method-assign]
 
 

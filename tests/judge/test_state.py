@@ -66,7 +66,7 @@ def test_state_changed_in_one_test_has_no_effect_on_the_next(court):
 
     verdict = court.judge(court.before(body, top=CHANGES), "--seed", "3")
 
-    changed = ("chunked", "one_new_token", "whole_cache", "3-7")
+    changed = ("chunk", "one_new_token", "whole_cache", "3-7")
     others = [
         (test["name"], test["message"])
         for test in verdict.data["tests"]
