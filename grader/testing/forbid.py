@@ -1,8 +1,11 @@
 """Forbidden functions, seen when they run: an alias or another module hides nothing."""
 
+import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -40,6 +43,7 @@ class Forbidden(Mismatch):
 def forbidden(*names: str) -> Iterator[list[str]]:
     """Raise Forbidden when a torch function or operator of one of these names runs.
 
+    A name may be that of a module, such as torch.optim: then no object of its classes is made.
     Yields the list of names seen, for an attempt may catch what is raised.
     """
     seen: list[str] = []
@@ -50,6 +54,7 @@ def forbidden(*names: str) -> Iterator[list[str]]:
             stack.enter_context(_Functions(frozenset(names), seen))
             stack.enter_context(_Operators(frozenset(names), seen))
             stack.enter_context(_scripts(frozenset(names), seen))
+            stack.enter_context(_modules(frozenset(names), seen))
         try:
             yield seen
         except Forbidden:
@@ -125,6 +130,40 @@ def _scripts(names: frozenset[str], seen: list[str]) -> Iterator[None]:
     finally:
         for kind, call in usual:
             kind.__call__ = call  # type: ignore[method-assign]
+
+
+@contextmanager
+def _modules(names: frozenset[str], seen: list[str]) -> Iterator[None]:
+    """Modules that torch loads by itself are there without an import: their classes refuse."""
+    usual = [(name, kind, kind.__init__) for name in names for kind in _classes(name)]
+
+    def refusing(name: str) -> Callable[..., None]:
+        def refuse(*args: Any, **kwargs: Any) -> None:
+            seen.append(name)
+            raise Forbidden(name)
+
+        return refuse
+
+    for name, kind, _ in usual:
+        kind.__init__ = refusing(name)
+    try:
+        yield
+    finally:
+        for _, kind, init in usual:
+            kind.__init__ = init
+
+
+@cache
+def _classes(module: str) -> tuple[Any, ...]:
+    """The classes of a module that is loaded, and of those below it, that set up their objects."""
+    names = [name for name in sys.modules if f"{name}.".startswith(f"{module}.")]
+    found = {
+        kind
+        for name in names
+        for kind in vars(sys.modules[name]).values()
+        if isinstance(kind, type) and f"{kind.__module__}.".startswith(f"{module}.")
+    }
+    return tuple(kind for kind in found if inspect.isfunction(vars(kind).get("__init__")))
 
 
 def _named(called: str, names: frozenset[str]) -> str | None:

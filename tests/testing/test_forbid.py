@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.distributions import Categorical
 
 from grader.testing import Forbidden, forbidden
 
@@ -204,6 +205,25 @@ def test_it_is_seen_in_a_backward_pass():
         y.backward()
 
     assert "cumsum" in seen
+
+
+@pytest.mark.parametrize(
+    ("module", "use"),
+    [
+        ("torch.optim", lambda: torch.optim.SGD([x.clone().requires_grad_()], lr=1.0)),
+        ("torch.optim", lambda: torch.optim.LBFGS([x.clone().requires_grad_()])),
+        ("torch.distributions", lambda: Categorical(logits=x).entropy()),
+        ("torch.distributions.categorical", lambda: Categorical(logits=x).entropy()),
+    ],
+)
+def test_a_module_that_torch_has_loaded_is_seen_when_one_of_its_objects_is_made(module, use):
+    with forbidden("softmax", module) as seen, pytest.raises(Forbidden, match=module):
+        use()
+
+    assert seen == [module]
+    use()
+    with forbidden("torch.nn.init"):
+        use()
 
 
 def test_an_attempt_that_catches_the_error_is_still_seen():
