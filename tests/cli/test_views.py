@@ -184,13 +184,21 @@ def test_the_list_names_every_kata_with_its_level_minutes_and_best_time(
         assert ("✓" in line) == (kata["status"] == "solved")
 
 
-@pytest.mark.parametrize("columns", [80, 200])
-def test_the_list_fits_the_width(practised: Any, columns: int) -> None:
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_the_list_fits_the_width_and_only_titles_are_cut(practised: Any, columns: int) -> None:
     practised.env["COLUMNS"] = str(columns)
+    listed = json.loads(practised.run("list", "--json").stdout)
 
     lines = practised.run("list").stdout.splitlines()
 
     assert max(map(len, lines)) <= columns
+    ends = set()
+    for kata in listed:
+        own = re.compile(rf"\W*{kata['slug']} .* {kata['level']} +{kata['minutes']} min( |$)")
+        (found,) = [match for line in lines if (match := own.match(line))]
+        ends.add(found.end(0))
+    # the columns of all tracks stand one below the other
+    assert len(ends) == 1
 
 
 # pipes and terminals

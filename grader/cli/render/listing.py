@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     # what judging needs takes as long to load as the list to draw
     from grader.cli.checking import Checked
 
+# columns of a row
+TITLE, MINUTES = 2, 4
+SHORTEST_TITLE, READABLE_TITLE = 8, 40
 LEVEL_STYLES = {"warmup": "soft", "easy": "green", "medium": "yellow", "hard": "red"}
 
 
@@ -22,8 +25,8 @@ def show_list(out: Console, tracks: Iterable[Track], lines: list[Line]) -> None:
     by_track: dict[str, list[Line]] = {}
     for line in lines:
         by_track.setdefault(line.kata.track, []).append(line)
-    slugs = max(len(line.kata.slug) for line in lines)
-    titles = max(len(line.kata.title) for line in lines)
+    rows = {line.kata.id: _row(line) for line in lines}
+    widths, gap = _widths(out.width, list(rows.values()))
     for track in tracks:
         if track.slug not in by_track:
             continue
@@ -33,19 +36,24 @@ def show_list(out: Console, tracks: Iterable[Track], lines: list[Line]) -> None:
             Text.assemble((track.slug, "name"), "  ", (f"{solved}/{len(mine)}", "key"), "  ")
             + Text(track.blurb, style="soft")
         )
-        table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=True)
-        table.add_column(width=1)
-        table.add_column(min_width=slugs, no_wrap=True)
-        table.add_column(min_width=min(titles, 44), no_wrap=True, overflow="ellipsis")
-        table.add_column(min_width=6, no_wrap=True)
-        table.add_column(min_width=6, justify="right", no_wrap=True)
-        table.add_column(min_width=4, no_wrap=True)
-        table.add_column(min_width=8, no_wrap=True)
+        table = Table.grid(padding=(0, gap, 0, 0))
+        for column, width in enumerate(widths):
+            justify: JustifyMethod = "right" if column == MINUTES else "left"
+            table.add_column(width=width, justify=justify, no_wrap=True, overflow="ellipsis")
         for line in mine:
-            table.add_row(*_row(line))
+            table.add_row(*rows[line.kata.id])
         out.print(table)
     solved = sum(line.status == "solved" for line in lines)
     out.print(Text.assemble(f"{solved} of {len(lines)} solved. ", ("kata start NAME", "key")))
+
+
+def _widths(room: int, rows: list[list[Text]]) -> tuple[list[int], int]:
+    """One width for each column, over all tracks, and the gap: titles get what is left."""
+    widths = [max(text.cell_len for text in column) for column in zip(*rows, strict=True)]
+    others, title = sum(widths) - widths[TITLE], widths[TITLE]
+    gap = 2 if room - others - 2 * len(widths) >= min(title, READABLE_TITLE) else 1
+    widths[TITLE] = max(min(title, room - others - gap * len(widths)), SHORTEST_TITLE)
+    return widths, gap
 
 
 def _row(line: Line) -> list[Text]:
