@@ -6,6 +6,8 @@ from datetime import date
 from grader.cli import actions
 from grader.cli.actions import Started
 from grader.cli.desk import Desk
+from grader.content.card import load_card
+from grader.judge.tasks import lacking
 from grader.progress.notes import Notes, read_notes
 from grader.progress.schedule import Scheduled, due, schedule, urgency
 
@@ -27,7 +29,10 @@ class Review:
 
 
 def review(desk: Desk, today: date) -> Review | None:
-    """Start the kata that is most due from its stub, or go on with its review; None if none is."""
+    """Start the kata that is most due from its stub, or go on with its review; None if none is.
+
+    What this machine cannot judge stays due, and is passed over.
+    """
     state = desk.state()
     waiting = due(schedule(state, desk.catalog).values(), today)
 
@@ -35,7 +40,9 @@ def review(desk: Desk, today: date) -> Review | None:
         this = state.of(one.kata.id).round
         return this is not None and not this.over
 
-    chosen = next(filter(is_open, waiting), None) or next(iter(waiting), None)
+    # those under way first; each keeps its place otherwise
+    waiting.sort(key=is_open, reverse=True)
+    chosen = next((one for one in waiting if not lacking(load_card(one.kata).requires)), None)
     if chosen is None:
         return None
     started = actions.start(desk, chosen.kata, fresh=not is_open(chosen))

@@ -21,6 +21,10 @@ def test_counts(attempt):
 
 CLOCK = """import os, sys
 
+if "WITHOUT" in os.environ:
+    # as if it were not installed
+    sys.modules[os.environ["WITHOUT"]] = None
+
 # what judges keeps the machine's clock
 if "CLOCK" in os.environ and "grader" in sys.orig_argv:
     # time_machine would load it for its fixture

@@ -170,6 +170,33 @@ def test_debug_rounds_do_not_come_back(desk: Any, at: Any) -> None:
     assert data(desk, "review") == []
 
 
+def test_what_this_machine_cannot_judge_is_passed_over_and_stays_due(
+    new_project: Any, line: Any, at: Any, tmp_path: Path, right: str
+) -> None:
+    project = new_project()
+    project.track("algebra", line("double"), line("halve"))
+    project.kata(KATA)
+    project.kata("algebra/halve", card='requires = ["triton"]\n' + project.CARD)
+    person = project.learner(tmp_path)
+    at(person, on(0))
+    person.run("start", "halve")
+    person.run("solution", "--yes")
+    person.env["WITHOUT"] = "triton"
+    at(person, on(2))
+    assert "1 due, but this machine cannot judge" in person.run("review").stdout
+
+    person.run("start", "double")
+    person.check(KATA, right)
+    at(person, on(40))
+    assert "double" in person.run("review").stdout.splitlines()[0]
+    assert [one["in_days"] < 0 for one in data(person, "review")] == [True, True]
+
+    del person.env["WITHOUT"]
+    at(person, on(40))
+    person.check(KATA, right)
+    assert "halve" in person.run("review").stdout.splitlines()[0]
+
+
 # plan
 
 

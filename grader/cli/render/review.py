@@ -53,6 +53,14 @@ def show_schedule(out: Console, schedule: Schedule) -> None:
 
 
 def show_nothing_due(out: Console, schedule: Schedule) -> None:
+    if schedule.due:
+        out.print(f"{schedule.due} due, but this machine cannot judge what is due.")
+        out.print(
+            Text.assemble(
+                ("next: ", "soft"), ("kata review --list", "key"), ("  what it is", "soft")
+            )
+        )
+        return
     if schedule.katas:
         first = schedule.katas[0]
         when = in_days(first.days(schedule.today))
