@@ -48,10 +48,7 @@ def begin(
     if level is not None and level not in LEVELS:
         raise KataError(f"no level {level!r}; there are {', '.join(LEVELS)}")
     if open_ := present(desk):
-        raise KataError(
-            f"interview {open_.number} is not over: kata interview goes on with it, "
-            "kata interview --end ends it"
-        )
+        raise not_over(open_)
     given = {
         "minutes": minutes,
         "seed": secrets.randbelow(10**6) if seed is None else seed,
@@ -64,6 +61,13 @@ def begin(
         raise KataError(_nothing_fits(desk, found))
     _keep(desk, "began", **given)
     return _present(desk)
+
+
+def not_over(interview: Interview) -> KataError:
+    return KataError(
+        f"interview {interview.number} is not over: kata interview goes on with it, "
+        "kata interview --end ends it"
+    )
 
 
 def _nothing_fits(desk: Desk, interview: Interview) -> str:
@@ -139,7 +143,7 @@ def mastered(state: KataState, kata: Kata) -> bool:
         return False
     last = ended[-1]
     in_time = last.timed and last.seconds <= kata.minutes * 60
-    return last.solved is not None and not last.given_up and not last.hints and in_time
+    return last.solved is not None and not last.given_up and not last.helped and in_time
 
 
 # what happens in it
@@ -176,9 +180,7 @@ def seen(desk: Desk) -> None:
 
 def leave(desk: Desk) -> None:
     """Both clocks stand still until it is resumed."""
-    this = _present(desk)
-    if this.at_hand and not this.at_hand.over:
-        desk.store.append("paused", this.at_hand.kata)
+    _pause(desk)
     _keep(desk, "left")
 
 
@@ -189,11 +191,16 @@ def resume(desk: Desk) -> Interview:
 
 def end(desk: Desk) -> Interview:
     """Raises KataError if none is open."""
+    _pause(desk)
+    _keep(desk, "ended")
+    return all_of(desk)[-1]
+
+
+def _pause(desk: Desk) -> None:
+    """Stop the clock of the kata at hand; raises KataError if no interview is open."""
     this = _present(desk)
     if this.at_hand and not this.at_hand.over:
         desk.store.append("paused", this.at_hand.kata)
-    _keep(desk, "ended")
-    return all_of(desk)[-1]
 
 
 def _present(desk: Desk) -> Interview:

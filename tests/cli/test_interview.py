@@ -129,6 +129,23 @@ def test_the_same_seed_asks_the_same_kata(take_a_seat: Sit, desk: Any) -> None:
     assert len(asked) == 1
 
 
+def test_what_was_passed_in_time_is_not_asked_whatever_was_read_after_it(
+    take_a_seat: Sit, desk: Any, right: str
+) -> None:
+    desk.run("start", DOUBLE)
+    desk.write(DOUBLE, right)
+    assert desk.run("check", DOUBLE).returncode == 0
+    assert desk.run("hint", DOUBLE).returncode == 0
+
+    # these seeds ask for double as long as it is new
+    for seed in ("0", "4"):
+        seat = take_a_seat(desk, "interview", "--seed", seed, columns=100)
+        assert DOUBLE not in seat.sees("The first question")
+        seat.press("q")
+        seat.leaves()
+        desk.run("interview", "--end")
+
+
 def test_an_open_interview_is_gone_on_with_or_ended(take_a_seat: Sit, desk: Any) -> None:
     begin(take_a_seat, desk).child.close(force=True)
 

@@ -59,10 +59,7 @@ def interview(
         raise KataError("kata interview needs a terminal; --report shows what the last came to")
     open_ = interviewing.present(desk)
     if open_ and (core or any(one is not None for one in given)):
-        raise KataError(
-            f"interview {open_.number} is not over: kata interview goes on with it, "
-            "kata interview --end ends it"
-        )
+        raise interviewing.not_over(open_)
     if open_:
         present = interviewing.resume(desk)
     else:
