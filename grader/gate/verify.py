@@ -80,7 +80,13 @@ def _trials(report: Report) -> Iterator[Trial]:
     ]
     for kind, text, mistake in texts:
         task = new_task(
-            kata, text, _place(kata, kind), seed=new_seed(), limits=PATIENT, diagnose=bool(mistake)
+            kata,
+            text,
+            _place(kata, kind),
+            seed=new_seed(),
+            limits=PATIENT,
+            diagnose=bool(mistake),
+            patient=True,
         )
         if isinstance(task, Result):
             report.skipped = task.message

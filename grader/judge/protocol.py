@@ -45,6 +45,7 @@ class Task:
         secrets: Folders that the attempt may not look into.
         mistakes: What a failing attempt is compared with.
         folder: An empty folder of this check's own, its working directory; made by the pool.
+        patient: Whether the verdict may wait for what a diagnosis needs: nobody reads it first.
         brief: Whether to end once it is known that it fails, and whether by a claim.
         sizes: What to measure it at, in place of judging it.
         seconds: How long to take its time at each of these; 0 to see that it runs.
@@ -66,6 +67,7 @@ class Task:
     mutates: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    patient: bool = False
     brief: bool = False
     sizes: tuple[int, ...] = ()
     seconds: float = 0.0

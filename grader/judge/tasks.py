@@ -76,6 +76,7 @@ def new_task(
     device: str = "auto",
     limits: Limits | None = None,
     diagnose: bool = False,
+    patient: bool = False,
     brief: bool = False,
 ) -> Task | Result:
     """A task for a child, or the result if this machine cannot judge the kata.
@@ -83,6 +84,7 @@ def new_task(
     Args:
         progress: The folder that progress lies in, if that is known.
         diagnose: Whether a failing attempt is compared with the kata's named mistakes.
+        patient: Whether the verdict may wait for what a diagnosis needs.
         brief: Whether to end once it is known that the attempt fails, and whether by a claim.
     """
     card = load_card(kata)
@@ -108,6 +110,7 @@ def new_task(
         mutates=card.mutates,
         mistakes=card.mistakes if diagnose else (),
         limits=limits or Limits(),
+        patient=patient,
         brief=brief,
     )
 

@@ -66,6 +66,7 @@ TASK = Task(
     mutates=("cache",),
     mistakes=(Mistake("swaps", "a", "b", "test_x", "a, not b", fails=("test_x",), says=("no",)),),
     limits=Limits(start=1.0, test=2.5, total=3.0, memory=1 << 40, diagnosis=1.0),
+    patient=True,
     brief=True,
     sizes=(8, 64),
     seconds=0.5,

@@ -165,7 +165,8 @@ class Session:
             self._reporter.started(item.name)
 
         # a witness makes a fast test wait, a second run for a diagnosis a slow one
-        witness = Witness() if self._task.mistakes and self._task.requires else None
+        at_once = self._task.requires or self._task.patient
+        witness = Witness() if self._task.mistakes and at_once else None
         ending = self._runner.run(item, self._attempt, begin=begin, witness=witness)
         self._printing.flush()
         self._reporter.finished(item.name, ending.outcome, ending.seconds, ending.failure)
