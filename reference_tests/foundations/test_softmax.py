@@ -235,3 +235,12 @@ def test_a_second_call_gives_the_same(attempt, name):
     first = getattr(attempt, name)(x, 0)
 
     assert_close(getattr(attempt, name)(x, 0), first)
+
+
+def bench(attempt, size, device):
+    """Size is the vocabulary: 64 rows in float32, along the last axis."""
+    x = draw(64, size, dtype=torch.float32).to(device)
+    return lambda: attempt.softmax(x)
+
+
+bench.sizes = (500, 4000, 32000)
