@@ -204,3 +204,12 @@ def test_float16_squares_do_not_overflow(attempt):
         atol=2e-5,
         why="float16 has 11 significant bits",
     )
+
+
+def bench(attempt, size, device):
+    """Size is the number of vectors, each of width 1,024, in bfloat16."""
+    inputs = [x.to(device) for x in make_inputs(size, 1024, dtype=torch.bfloat16)]
+    return lambda: attempt.layer_norm(*inputs)
+
+
+bench.sizes = (16, 128, 1024)
