@@ -1,0 +1,213 @@
+"""Angles may be computed in float32, so float64 values are compared within that."""
+
+import pytest
+import torch
+
+from grader.testing import (
+    assert_close,
+    assert_follows_device,
+    assert_keeps_dtype,
+    assert_relative_shift,
+    assert_same_gradients,
+)
+
+# frequencies and products each round at 6e-8, at angles of up to 40 radians
+FLOAT32_ANGLES = {"rtol": 1e-4, "atol": 1e-4, "why": "angles may be computed in float32"}
+
+
+def complex_rope(x, positions, theta=10000.0):
+    """Each pair as one complex number, at positions that may be fractions."""
+    half = x.shape[-1] // 2
+    exponent = torch.arange(half, dtype=torch.float64) / half
+    angle = positions.double().outer(theta**-exponent)
+    turned = torch.complex(x[..., :half], x[..., half:]) * torch.polar(
+        torch.ones_like(angle), angle
+    )
+    return torch.cat([turned.real, turned.imag], dim=-1)
+
+
+def make_x(B=2, H=3, T=5, D=8, dtype=torch.float64):
+    # as heads are split off in practice: a view that is not contiguous
+    return torch.randn(B, T, H, D, dtype=dtype).transpose(1, 2)
+
+
+@pytest.mark.parametrize(
+    "train_length, length, ratio",
+    [
+        pytest.param(16, 32, 1 / 2, id="twice"),
+        pytest.param(16, 24, 2 / 3, id="half-as-long-again"),
+        pytest.param(10, 75, 2 / 15, id="seven-and-a-half-times"),
+    ],
+)
+@pytest.mark.parametrize(
+    "B, H, T, D",
+    [
+        pytest.param(2, 3, 5, 8, id="heads"),
+        pytest.param(2, 4, 4, 6, id="as-many-heads-as-tokens"),
+        pytest.param(1, 1, 1, 2, id="one-pair"),
+    ],
+)
+def test_positions_are_squeezed_by_the_ratio_of_lengths(
+    attempt, train_length, length, ratio, B, H, T, D
+):
+    x, positions = make_x(B, H, T, D), torch.arange(3, T + 3)
+    expected = complex_rope(x, positions * ratio)
+
+    result = attempt.interpolated_rope(x, positions, train_length=train_length, length=length)
+
+    assert_close(result, expected, **FLOAT32_ANGLES)
+
+
+@pytest.mark.parametrize("length", [1, 12, 16], ids="length={}".format)
+def test_a_shorter_context_is_not_stretched(attempt, length):
+    x, positions = make_x(), torch.tensor([1, 2, 5, 9, 11])
+    expected = complex_rope(x, positions)
+
+    result = attempt.interpolated_rope(x, positions, train_length=16, length=length)
+
+    assert_close(result, expected, **FLOAT32_ANGLES)
+
+
+def test_neighbours_stay_apart(attempt):
+    x, positions = make_x(T=4), torch.tensor([8, 9, 10, 11])
+    expected = complex_rope(x, torch.tensor([2.0, 2.25, 2.5, 2.75]))
+
+    result = attempt.interpolated_rope(x, positions, train_length=16, length=64)
+
+    assert_close(result, expected, **FLOAT32_ANGLES)
+
+
+def test_every_pair_slows_down_alike(attempt):
+    # a unit vector in each pair
+    x = torch.cat([torch.ones(4), torch.zeros(4)]).double().expand(1, 1, 1, 8)
+    angles = 3 * 0.5 * 7.0 ** -(torch.arange(4, dtype=torch.float64) / 4)
+    expected = torch.cat([angles.cos(), angles.sin()]).view(1, 1, 1, 8)
+
+    result = attempt.interpolated_rope(x, torch.tensor([3]), train_length=8, length=16, theta=7.0)
+
+    assert_close(result, expected, **FLOAT32_ANGLES)
+
+
+def test_a_position_means_the_same_in_every_call(attempt):
+    x, positions = make_x(T=6), torch.tensor([0, 3, 6, 9, 20, 31])
+    expected = complex_rope(x, positions / 4)
+
+    pieces = [
+        attempt.interpolated_rope(
+            x[:, :, t : t + 2], positions[t : t + 2], train_length=8, length=32
+        )
+        for t in (0, 2, 4)
+    ]
+
+    assert_close(torch.cat(pieces, dim=2), expected, **FLOAT32_ANGLES)
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        pytest.param([4, 0, 9, 2, 30], id="in-any-order"),
+        pytest.param([3, 3, 3, 5, 5], id="repeated"),
+        pytest.param([50, 60, 70, 80, 90], id="beyond-the-length"),
+    ],
+)
+def test_positions_may_be_any(attempt, positions):
+    x, positions = make_x(), torch.tensor(positions)
+    expected = complex_rope(x, positions * 0.4)
+
+    result = attempt.interpolated_rope(x, positions, train_length=16, length=40)
+
+    assert_close(result, expected, **FLOAT32_ANGLES)
+
+
+@pytest.mark.parametrize("theta", [3.0, 500000.0])
+def test_theta_sets_the_frequencies(attempt, theta):
+    x, positions = make_x(), torch.tensor([5, 17, 28, 30, 1])
+    expected = complex_rope(x, positions / 2, theta)
+
+    result = attempt.interpolated_rope(x, positions, train_length=16, length=32, theta=theta)
+
+    assert_close(result, expected, **FLOAT32_ANGLES)
+
+
+def test_a_call_does_not_depend_on_the_calls_before(attempt):
+    x, positions = make_x(), torch.arange(5)
+    expected = complex_rope(x, (positions + 6) / 4, 100.0)
+    attempt.interpolated_rope(x, positions, train_length=16, length=32)
+    attempt.interpolated_rope(x, positions, train_length=16, length=16, theta=100.0)
+
+    result = attempt.interpolated_rope(x, positions + 6, train_length=16, length=64, theta=100.0)
+
+    assert_close(result, expected, **FLOAT32_ANGLES)
+
+
+def test_scores_depend_on_the_distance_only(attempt):
+    q, k = make_x(T=1), make_x(T=1)
+
+    def score(m, n):
+        turned = [
+            attempt.interpolated_rope(x, torch.tensor([p]), train_length=8, length=20)
+            for x, p in ((q, m), (k, n))
+        ]
+        return (turned[0] * turned[1]).sum(dim=-1)
+
+    plain = (q * complex_rope(k, torch.tensor([4]) * 0.4)).sum(dim=-1)
+
+    assert_relative_shift(score, 3, 7, shifts=(1, 16), expected=plain, **FLOAT32_ANGLES)
+
+
+def test_gradients_match_complex_multiplication(attempt):
+    x, positions = make_x(), torch.tensor([4, 0, 9, 2, 30])
+
+    assert_same_gradients(
+        lambda x: attempt.interpolated_rope(x, positions, train_length=8, length=20, theta=50.0),
+        lambda x: complex_rope(x, positions * 0.4, 50.0),
+        x,
+        names=("x",),
+        **FLOAT32_ANGLES,
+    )
+
+
+def test_returns_the_dtype_of_x(attempt):
+    assert_keeps_dtype(
+        attempt.interpolated_rope, make_x(), torch.arange(5), train_length=4, length=8
+    )
+
+
+def test_bfloat16_is_rounded_once(attempt):
+    x, positions = make_x(T=16, D=32, dtype=torch.bfloat16), torch.arange(16)
+    exact = complex_rope(x.double(), positions / 2)
+
+    # float32 angles of up to 8 radians are good to 2e-6, and x stays below 6
+    result = attempt.interpolated_rope(x, positions, train_length=8, length=16)
+
+    assert_close(
+        result,
+        exact.bfloat16(),
+        rtol=1e-2,
+        atol=5e-5,
+        why="float32 angles, one rounding to bfloat16",
+    )
+
+
+def test_bfloat16_knows_position_4001_from_4000(attempt):
+    x, positions = make_x(T=2, D=16, dtype=torch.bfloat16), torch.tensor([4000, 4001])
+    exact = complex_rope(x.double(), positions / 2)
+
+    # float32 angles of 2000 radians are good to about 5e-4
+    result = attempt.interpolated_rope(x, positions, train_length=4096, length=8192)
+
+    assert_close(
+        result, exact.bfloat16(), rtol=2e-2, atol=2e-2, why="float32 angles of 2000 radians"
+    )
+
+
+def test_angles_are_made_on_the_device_of_x(attempt):
+    assert_follows_device(
+        attempt.interpolated_rope, make_x(), torch.arange(5), train_length=4, length=8
+    )
+
+
+@pytest.mark.parametrize("D", [1, 7], ids="D={}".format)
+def test_rejects_an_odd_head_dimension(attempt, D):
+    with pytest.raises(ValueError):
+        attempt.interpolated_rope(make_x(D=D), torch.arange(5), train_length=4, length=8)
