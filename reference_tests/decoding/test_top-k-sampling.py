@@ -197,3 +197,13 @@ def test_rejects_a_k_below_1(attempt, seed, k):
 def test_rejects_a_temperature_that_is_not_positive(attempt, seed, temperature):
     with pytest.raises(ValueError):
         attempt.top_k_sample(torch.randn(2, 5), 3, temperature=temperature, generator=seeded(seed))
+
+
+def bench(attempt, size, device):
+    """Size is the vocabulary: a token for each of 8 rows in float32, k = 50."""
+    logits = 3 * torch.randn(8, size, device=device)
+    generator = torch.Generator(device).manual_seed(0)
+    return lambda: attempt.top_k_sample(logits, 50, generator=generator)
+
+
+bench.sizes = (500, 4000, 32000)
