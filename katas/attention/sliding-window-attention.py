@@ -24,9 +24,11 @@ def sliding_window_attention(q: Tensor, k: Tensor, v: Tensor, window: int) -> Te
         (B, H, T_q, D_v), dtype of q. Computed in float32, or in float64 if q is float64,
         and rounded once at the end. Gradients flow to q, k and v.
 
-    Memory:
+    Memory and work:
         No new tensor, masks included, has more than
-        2 * B * H * (T_k + window) * window * max(D, D_v) elements.
+        2 * B * H * (T_k + window) * window * max(D, D_v) elements. All matrix products
+        together take at most 16 * B * H * (T_q + window) * window * (D + D_v) FLOPs, a
+        multiply-add counted as 2: no query is scored against all keys.
 
     Raises:
         ValueError: window is less than 1, or T_q is greater than T_k.

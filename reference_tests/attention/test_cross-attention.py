@@ -13,6 +13,7 @@ SIZES = [
     pytest.param((2, 5, 7, 12, 10, 3), id="more-context"),
     pytest.param((2, 6, 3, 8, 8, 1), id="less-context"),
     pytest.param((3, 4, 4, 8, 16, 4), id="as-much-context"),
+    pytest.param((2, 4, 4, 8, 8, 2), id="context-like-x"),
     pytest.param((1, 1, 6, 6, 5, 6), id="one-query"),
     pytest.param((2, 4, 1, 12, 3, 2), id="one-context-token"),
 ]
@@ -173,6 +174,20 @@ def test_scores_in_the_thousands_do_not_overflow(attempt):
     out = build(attempt, weights)(x, context)
 
     assert_close(out, expected, rtol=1e-2, atol=1e-2, why="scores in the thousands, in float32")
+
+
+def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
+    weights, (x, context), mask = make_weights(), make_inputs(), make_mask(2, 7)
+    # each head's channel 0 is 1 in queries and -3e4 in keys: scores near -3e4 / sqrt(4) = -15,000
+    for name, y, value in (("q_proj", x, 1.0), ("k_proj", context, -3e4)):
+        y[..., 0] = 1.0
+        weights[f"{name}.weight"][::4] = 0.0
+        weights[f"{name}.weight"][::4, 0] = value
+    expected = tokens_only(weights, x, context, None, mask)
+
+    out = build(attempt, weights)(x, context, context_mask=mask)
+
+    assert_close(out, expected, rtol=1e-2, atol=1e-2, why="scores near -15,000, in float32")
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32], ids=str)

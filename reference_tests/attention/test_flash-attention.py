@@ -134,6 +134,14 @@ def test_scores_far_below_zero_do_not_vanish(attempt):
     assert_close(attempt.flash_attention(q, k, v, block_q=4, block_k=4), expected)
 
 
+def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
+    q, k, v = make_qkv()
+    q[..., 0], k[..., 0] = 1.0, -1e5  # all scores lie near -1e5 / sqrt(8) = -35,355
+    expected = expect(q, k, v, causal=True)
+
+    assert_close(attempt.flash_attention(q, k, v, causal=True, block_q=4, block_k=4), expected)
+
+
 @pytest.mark.parametrize("causal", [False, True], ids=["full", "causal"])
 def test_never_makes_t_by_t(attempt, causal):
     qkv = make_qkv(B=1, H=2, T_q=96, T_k=160, D=4, D_v=4)
@@ -197,7 +205,14 @@ def test_float16_dot_products_may_exceed_65504(attempt):
 
     result, _ = attempt.flash_attention(q, k, v, block_q=4, block_k=4)
 
-    assert_close(result, out.half(), label="out")
+    assert_close(
+        result,
+        out.half(),
+        rtol=1e-2,
+        atol=1e-2,
+        why="float32 holds a log-sum-exp near 12,800 to 0.001",
+        label="out",
+    )
 
 
 def test_a_second_call_gives_the_same(attempt):
@@ -220,3 +235,12 @@ def test_all_is_made_on_the_device_of_q(attempt):
 def test_rejects_blocks_below_one(attempt, blocks):
     with pytest.raises(ValueError):
         attempt.flash_attention(*make_qkv(), block_q=blocks[0], block_k=blocks[1])
+
+
+def bench(attempt, size, device):
+    """Size is the length: 1 sequence, 4 heads of 64, causal, tiles of 64, in float32."""
+    qkv = [x.to(device) for x in make_qkv(1, 4, size, size, 64, 64, torch.float32)]
+    return lambda: attempt.flash_attention(*qkv, causal=True)
+
+
+bench.sizes = (64, 256, 1024)

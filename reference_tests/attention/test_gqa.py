@@ -116,6 +116,14 @@ def test_scores_in_the_thousands_do_not_overflow(attempt):
     assert_close(attempt.grouped_query_attention(q * 50, k * 50, v), expected)
 
 
+def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
+    q, k, v = make_qkv()
+    q[..., 0], k[..., 0] = 1.0, -1e5  # all scores lie near -1e5 / sqrt(8) = -35,355
+    expected = torch_gqa(q, k, v)
+
+    assert_close(attempt.grouped_query_attention(q, k, v), expected)
+
+
 def test_returns_the_dtype_of_q(attempt):
     assert_keeps_dtype(attempt.grouped_query_attention, *make_qkv())
 

@@ -152,6 +152,19 @@ def test_scores_in_the_thousands_do_not_overflow(attempt):
     assert_close(out, expected, rtol=1e-2, atol=1e-2, why="scores in the thousands, in float32")
 
 
+def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
+    weights, x = make_weights(), make_x()
+    # each head's channel 0 is 1 in queries and -3e4 in keys: scores near -3e4 / sqrt(4) = -15,000
+    for name, value in (("q_proj", 1.0), ("k_proj", -3e4)):
+        weights[f"{name}.weight"][::4] = 0.0
+        weights[f"{name}.bias"][::4] = value
+    expected = by_torch(weights, x)
+
+    out = build(attempt, weights)(x)
+
+    assert_close(out, expected, rtol=1e-2, atol=1e-2, why="scores near -15,000, in float32")
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32], ids=str)
 def test_returns_the_dtype_of_x(attempt, dtype):
     module = build(attempt, make_weights()).to(dtype)
@@ -178,7 +191,8 @@ def test_a_second_call_gives_the_same(attempt):
     weights, x = make_weights(), make_x()
     expected = by_torch(weights, x)
     module = build(attempt, weights)
-    module(make_x(T=8))
+    for T in (3, 8):
+        module(make_x(T=T))
 
     assert_close(module(x), expected, **FLOAT32_SOFTMAX)
 
@@ -191,3 +205,13 @@ def test_the_mask_is_made_on_the_device_of_x(attempt):
 def test_rejects_heads_that_do_not_divide(attempt, d_model, n_heads):
     with pytest.raises(ValueError):
         attempt.MultiHeadAttention(d_model, n_heads)
+
+
+def bench(attempt, size, device):
+    """Size is the length: 2 sequences of width 256, 8 heads, in float32."""
+    module = build(attempt, make_weights(256), 8).float().to(device).requires_grad_(False)
+    x = make_x(2, size, 256).float().to(device)
+    return lambda: module(x)
+
+
+bench.sizes = (32, 128, 512)

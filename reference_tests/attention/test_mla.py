@@ -269,6 +269,24 @@ def test_gradients_flow_through_the_cache(attempt, reference):
     )
 
 
+def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
+    # the second pair hardly turns by this theta, and makes all scores lie near -30,000
+    sizes, weights, x = make_case(theta=1e16)
+    x[..., 0] = 1.0
+    weights["q_a_proj.weight"][0, 0] = 1e4  # far above all else: sqrt(10) after the norm
+    weights["q_a_layernorm.weight"][0] = 1.0
+    for head in weights["q_b_proj.weight"].view(3, 10, 10):
+        head[8] = 0.0
+        head[8, 0] = 1.0
+    weights["kv_a_proj_with_mqa.weight"][10:] = 0.0
+    weights["kv_a_proj_with_mqa.weight"][10, 0] = -3e4
+    expected, _ = by_torch(weights, x, **sizes)
+
+    out, _ = build(attempt, weights, **sizes)(x)
+
+    assert_close(out, expected, rtol=1e-2, atol=1e-2, why="scores near -30,000, in float32")
+
+
 def test_returns_the_dtype_of_x(attempt):
     sizes, weights, x = make_case()
     module = build(attempt, weights, **sizes).bfloat16()

@@ -109,6 +109,14 @@ def test_scores_in_the_thousands_do_not_overflow(attempt):
     assert_close(attempt.multi_query_attention(q * 50, k * 50, v), expected)
 
 
+def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
+    q, k, v = make_qkv(T_q=3, T_k=7)
+    q[..., 0], k[..., 0] = 1.0, -1e5  # all scores lie near -1e5 / sqrt(8) = -35,355
+    expected = by_torch(q, k, v)
+
+    assert_close(attempt.multi_query_attention(q, k, v), expected)
+
+
 @pytest.mark.parametrize(
     "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str
 )
@@ -142,3 +150,12 @@ def test_a_second_call_gives_the_same(attempt):
 
 def test_the_mask_is_made_on_the_device_of_q(attempt):
     assert_follows_device(attempt.multi_query_attention, *make_qkv())
+
+
+def bench(attempt, size, device):
+    """Size is the length of a prompt: 2 sequences, 8 query heads of 64, in float32."""
+    q, k, v = (x.to(device) for x in make_qkv(2, 8, size, size, 64, 64, torch.float32))
+    return lambda: attempt.multi_query_attention(q, k, v)
+
+
+bench.sizes = (32, 128, 512)

@@ -162,6 +162,16 @@ def test_scores_in_the_thousands_do_not_overflow(attempt):
     assert_close(attempt.attention(q * 50, k * 50, v), expected)
 
 
+def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
+    q, k, v = make_qkv()
+    q[..., 0], k[..., 0] = 1.0, -1e5  # all scores lie near -1e5 / sqrt(8) = -35,355
+    mask = random_mask(4, 6)
+    mask[:, 0] = True
+    expected = scaled_dot_product_attention(q, k, v, attn_mask=mask & last_aligned(4, 6))
+
+    assert_close(attempt.attention(q, k, v, mask, causal=True), expected)
+
+
 def test_gradients_match_torch(attempt):
     q, k, v = make_qkv()
 

@@ -122,6 +122,16 @@ def test_scores_in_the_thousands_do_not_overflow(attempt, causal):
     assert_close(attempt.self_attention(x, w_q * 50, w_k * 50, w_v, causal=causal), expected)
 
 
+def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
+    x, w_q, w_k, w_v = make_inputs()
+    # channel 0 is 1 in all queries and -1e5 in all keys: scores near -1e5 / sqrt(4) = -50,000
+    x[..., 0], w_q[:, 0], w_k[:, 0] = 1.0, 0.0, 0.0
+    w_q[0, 0], w_k[0, 0] = 1.0, -1e5
+    expected = by_torch(x, w_q, w_k, w_v, causal=True)
+
+    assert_close(attempt.self_attention(x, w_q, w_k, w_v, causal=True), expected)
+
+
 @pytest.mark.parametrize(
     "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str
 )

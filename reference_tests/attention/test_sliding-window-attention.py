@@ -8,6 +8,7 @@ from grader.testing import (
     assert_close,
     assert_follows_device,
     assert_same_gradients,
+    flops,
     largest_intermediate,
 )
 
@@ -115,6 +116,14 @@ def test_memory_is_linear_in_the_length(attempt, window):
     assert made <= limit
 
 
+@pytest.mark.parametrize("window", [2, 4])
+def test_work_is_linear_in_the_length(attempt, window):
+    qkv = make_qkv(B=1, H=1, T_q=256, T_k=256, D=4, D_v=4)
+    limit = 16 * (256 + window) * window * (4 + 4)
+
+    assert flops(attempt.sliding_window_attention, *qkv, window) <= limit
+
+
 def test_a_long_sequence_matches_torch(attempt):
     qkv = make_qkv(B=1, H=1, T_q=150, T_k=170)
     expected = by_torch(*qkv, 16)
@@ -127,6 +136,14 @@ def test_scores_in_the_thousands_do_not_overflow(attempt):
     expected = by_torch(q * 50, k * 50, v, 4)
 
     assert_close(attempt.sliding_window_attention(q * 50, k * 50, v, 4), expected)
+
+
+def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
+    q, k, v = make_qkv()
+    q[..., 0], k[..., 0] = 1.0, -1e5  # all scores lie near -1e5 / sqrt(8) = -35,355
+    expected = by_torch(q, k, v, 4)
+
+    assert_close(attempt.sliding_window_attention(q, k, v, 4), expected)
 
 
 @pytest.mark.parametrize(
@@ -165,3 +182,12 @@ def test_rejects_a_window_below_one(attempt, window):
 def test_rejects_more_queries_than_keys(attempt):
     with pytest.raises(ValueError):
         attempt.sliding_window_attention(*make_qkv(T_q=5, T_k=4), 3)
+
+
+def bench(attempt, size, device):
+    """Size is the length: 1 sequence, 4 heads of 64, a window of 64, in float32."""
+    q, k, v = (x.to(device) for x in make_qkv(1, 4, size, size, 64, 64, torch.float32))
+    return lambda: attempt.sliding_window_attention(q, k, v, 64)
+
+
+bench.sizes = (64, 256, 1024)
