@@ -10,12 +10,31 @@ ALL = 0.92
 
 
 @dataclass(slots=True)
+class Flaw:
+    """What goes wrong under some seeds.
+
+    Attributes:
+        seeds: Those seen, and of how many.
+        seen: What was met under the first.
+    """
+
+    seen: str
+    of: int
+    seeds: list[int] = field(default_factory=list)
+
+    def told(self, words: str) -> str:
+        many = f", {len(self.seeds)} of {self.of} seeds" if self.of > 1 else ""
+        return f"{words}, seed {self.seeds[0]}{many}{self.seen}"
+
+
+@dataclass(slots=True)
 class Report:
     """Filled while the gate runs.
 
     Attributes:
         problems: Each names the file, the cause and the fix.
-        mistakes: Each named mistake, and whether the test that it names caught it.
+        flaws: What goes wrong under some seeds; problems when all are known.
+        mistakes: Each named mistake, and whether the test that it names always caught it.
         cpu: Seconds of processor time that the tests take on the solution.
         slowest: Seconds that the slowest of them takes.
         mutants: What became of the solution's mutants, where that was asked for.
@@ -24,6 +43,7 @@ class Report:
 
     kata: Kata
     problems: list[str] = field(default_factory=list)
+    flaws: dict[str, Flaw] = field(default_factory=dict)
     mistakes: dict[str, bool] = field(default_factory=dict)
     cpu: float = 0.0
     slowest: float = 0.0
@@ -33,6 +53,15 @@ class Report:
     @property
     def sound(self) -> bool:
         return not self.problems
+
+    def note(self, words: str, seed: int, *, of: int, seen: str = "") -> None:
+        """Something goes wrong under one of so many seeds."""
+        self.flaws.setdefault(words, Flaw(seen, of)).seeds.append(seed)
+
+    def settle(self) -> None:
+        """All seeds were tried."""
+        self.problems += [flaw.told(words) for words, flaw in self.flaws.items()]
+        self.flaws = {}
 
     def to_data(self) -> dict[str, object]:
         """An object of the array that --json prints."""

@@ -17,6 +17,7 @@ from grader.judge.judging import judge_tasks
 from grader.judge.protocol import Limits, Result, Task
 from grader.judge.tasks import new_seed, new_task
 
+# of the solution; a mistake has one
 SEEDS = 3
 # processor seconds on the solution; kernels are interpreted, and ranks are processes
 CPU_LIMIT = 2.0
@@ -30,20 +31,31 @@ UNREADABLE = re.compile(r"\[-?[\d.]+(-(-?[\d.]+|True|False|None))+\]$")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run of a kata's tests: on its stub, its solution, or a mistake."""
+    """One run of a kata's tests: on its stub, its solution, or a mistake.
+
+    Attributes:
+        of: How many runs there are of this kind, or of this mistake.
+    """
 
     report: Report
     kind: str
     task: Task
+    of: int
     mistake: Mistake | None = None
 
 
 def verify_katas(
-    katas: list[Kata], *, jobs: int, mutants: bool = False, listener: Listener | None = None
+    katas: list[Kata],
+    *,
+    jobs: int,
+    seeds: int | None = None,
+    mutants: bool = False,
+    listener: Listener | None = None,
 ) -> list[Report]:
     """Look at the files of each kata, then run what can run, so many at once.
 
     Args:
+        seeds: How many for each solution and each mistake; 3 and 1 if none is given.
         mutants: Whether to judge the mutants of those that are sound otherwise.
     """
     if mutants:
@@ -51,7 +63,10 @@ def verify_katas(
     catalog = load_catalog()
     reports = [Report(kata, static_problems(kata, catalog)) for kata in katas]
     trials = {
-        trial.task.key: trial for report in reports if report.sound for trial in _trials(report)
+        trial.task.key: trial
+        for report in reports
+        if report.sound
+        for trial in _trials(report, seeds)
     }
     tell = listener or (lambda done, total, report: None)
     tell(0, len(trials), None)
@@ -61,6 +76,7 @@ def verify_katas(
         _judge(trial, result)
         tell(done, len(trials), trial.report)
     for report in reports:
+        report.settle()
         _judge_time(report)
     judge_degenerate(reports, jobs=jobs, listener=tell)
     judge_benches(reports, jobs=jobs, listener=tell)
@@ -69,29 +85,30 @@ def verify_katas(
     return reports
 
 
-def _trials(report: Report) -> Iterator[Trial]:
+def _trials(report: Report, seeds: int | None) -> Iterator[Trial]:
     kata = report.kata
     card = load_card(kata)
     solution = kata.solution.read_text(encoding="utf-8")
-    texts: list[tuple[str, str, Mistake | None]] = [
-        ("stub", kata.stub.read_text(encoding="utf-8"), None),
-        *[("solution", solution, None)] * SEEDS,
-        *[("mistake", mistake.apply(solution), mistake) for mistake in card.mistakes],
+    programs: list[tuple[str, str, Mistake | None, int]] = [
+        ("stub", kata.stub.read_text(encoding="utf-8"), None, 1),
+        ("solution", solution, None, seeds or SEEDS),
+        *[("mistake", mistake.apply(solution), mistake, seeds or 1) for mistake in card.mistakes],
     ]
-    for kind, text, mistake in texts:
-        task = new_task(
-            kata,
-            text,
-            _place(kata, kind),
-            seed=new_seed(),
-            limits=PATIENT,
-            diagnose=bool(mistake),
-            patient=True,
-        )
-        if isinstance(task, Result):
-            report.skipped = task.message
-            return
-        yield Trial(report, kind, task, mistake)
+    for kind, text, mistake, of in programs:
+        for _ in range(of):
+            task = new_task(
+                kata,
+                text,
+                _place(kata, kind),
+                seed=new_seed(),
+                limits=PATIENT,
+                diagnose=bool(mistake),
+                patient=True,
+            )
+            if isinstance(task, Result):
+                report.skipped = task.message
+                return
+            yield Trial(report, kind, task, of, mistake)
 
 
 def _place(kata: Kata, kind: str) -> Path:
@@ -102,7 +119,6 @@ def _place(kata: Kata, kind: str) -> Path:
 def _judge(trial: Trial, result: Result) -> None:
     report, kata = trial.report, trial.report.kata
     tests = f"reference_tests/{kata.track}/{kata.tests.name}"
-    seed = f"seed {result.seed}"
     if result.broken:
         # neither the solution nor the tests load: true of every trial
         words = f"{tests}: {result.message}"
@@ -117,20 +133,20 @@ def _judge(trial: Trial, result: Result) -> None:
         if not result.tests:
             report.problems.append(f"{tests}: the stub is not judged: {result.message}")
     elif trial.kind == "solution":
-        _judge_solution(report, result, tests, seed)
+        _judge_solution(report, result, tests, trial.of)
     elif trial.mistake is not None:
-        _judge_mistake(report, trial.mistake, result, tests, seed)
+        _judge_mistake(report, trial.mistake, result, tests, trial.of)
 
 
-def _judge_solution(report: Report, result: Result, tests: str, seed: str) -> None:
+def _judge_solution(report: Report, result: Result, tests: str, of: int) -> None:
     if not result.passed and result.verdict != "skipped":
         failing = [t for t in result.tests if t.outcome not in ("passed", "skipped")]
         for test in failing:
-            report.problems.append(
-                f"{tests}: {test.name} fails on the solution, {seed}: {test.message}"
-            )
+            words = f"{tests}: {test.name} fails on the solution"
+            report.note(words, result.seed, of=of, seen=f": {test.message}")
         if not failing:
-            report.problems.append(f"{tests}: the solution is not judged, {seed}: {result.message}")
+            words = f"{tests}: the solution is not judged"
+            report.note(words, result.seed, of=of, seen=f": {result.message}")
     report.cpu = max(report.cpu, result.cpu)
     report.slowest = max(report.slowest, *(test.seconds for test in result.tests), 0.0)
     if unreadable := [test.name for test in result.tests if UNREADABLE.search(test.name)]:
@@ -151,17 +167,17 @@ def _judge_time(report: Report) -> None:
         )
 
 
-def _judge_mistake(report: Report, mistake: Mistake, result: Result, tests: str, seed: str) -> None:
+def _judge_mistake(report: Report, mistake: Mistake, result: Result, tests: str, of: int) -> None:
     caught = any(t.outcome == "failed" and mistake.catches(t.name) for t in result.tests)
-    report.mistakes[mistake.name] = caught
+    report.mistakes[mistake.name] = caught and report.mistakes.get(mistake.name, True)
     if not caught:
         others = [t.name for t in result.tests if t.outcome == "failed"]
         seen = f"caught by {', '.join(others)}" if others else f"verdict {result.verdict}"
         words = f"{mistake.caught_by} does not catch the mistake {mistake.name}"
-        report.problems.append(f"{tests}: {words}, {seed} ({seen})")
+        report.note(f"{tests}: {words}", result.seed, of=of, seen=f" ({seen})")
     elif found := _misjudged(mistake, result):
         card = f"solutions/{report.kata.track}/{report.kata.card.name}"
-        report.problems.append(f"{card}: {found}, {seed}")
+        report.note(f"{card}: {found}", result.seed, of=of)
 
 
 def _misjudged(mistake: Mistake, result: Result) -> str | None:

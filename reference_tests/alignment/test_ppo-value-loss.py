@@ -17,6 +17,9 @@ def make_batch(B=5, T=7, dtype=torch.float64):
     # bit, and no value lies at the edge of a range or as far from the return as the edge does
     values, returns = (3 + x.mul(64).round() / 64 for x in (values, values + error))
     vpreds = values + (step.mul(64).floor() + 0.5) / 64
+    # whatever was drawn: one step too far up and one too far down, in every range used here
+    sign = torch.tensor([1.0, -1.0], dtype=torch.float64)
+    values[:2, 0], vpreds[:2, 0], returns[:2, 0] = 0, 2 * sign, 4 * sign
     vpreds, returns, values = (x.to(dtype) for x in (vpreds, returns, values))
     response_mask = torch.arange(T) <= torch.arange(B)[:, None] % T
     response_mask[2::3, 1:2] = False

@@ -1,5 +1,7 @@
 """kata verify: which katas it looks at, what it prints, and what it says of broken track files."""
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,13 @@ def project(new_project: Callable[[], Any], line: Callable[..., str]) -> Any:
     project.track("good", line("sound"))
     project.track("bad", line("broken"), line("absent"))
     project.kata("good/sound")
+    project.track("moody", line("often"))
+    # half of its inputs are zeros, which hide a factor
+    drawn = "def test_doubles(attempt):\n    x = torch.randn(5, dtype=torch.float64)"
+    assert drawn in project.TESTS
+    project.kata(
+        "moody/often", tests=project.TESTS.replace(drawn, f"{drawn} * (torch.rand(()) < 0.5)")
+    )
     project.kata("bad/broken", solution=project.SOLUTION.replace("(x", "(x, x"))
     return project
 
@@ -39,6 +48,19 @@ def test_an_unsound_one_is_exit_1_and_each_problem_a_line(contributor: Any) -> N
     assert "solutions/bad/broken.py" in done.stdout
     assert "katas/bad/absent.py: missing; every kata has four files" in done.stdout
     assert done.stdout.splitlines()[-1] == "0 of 2 katas are sound"
+
+
+def test_more_seeds_show_what_goes_wrong_under_some_and_how_often(contributor: Any) -> None:
+    done = contributor.run("verify", "often", "--seeds", "20", "--json", timeout=240)
+
+    assert done.returncode == 1
+    (report,) = json.loads(done.stdout)
+    (told,) = [problem for problem in report["problems"] if "mistake halves" in problem]
+    match = re.search(r"test_doubles does not catch .*, seed \d+, (\d+) of 20 seeds \(", told)
+    assert match, told
+    assert 0 < int(match[1]) < 20
+    assert report["mistakes"]["halves"] is False
+    assert report["mistakes"]["forgets_the_shift"] is True
 
 
 def test_names_and_a_track_are_looked_at_once_each(contributor: Any) -> None:

@@ -20,6 +20,10 @@ def verify(
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", help="How many at once; all cores.", min=1)
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", help="Seeds of each solution and mistake; 3 and 1.", min=1),
+    ] = None,
     mutants: Annotated[
         bool, typer.Option("--mutants", help="Also make mutants of each solution and judge them.")
     ] = False,
@@ -39,7 +43,7 @@ def verify(
     katas = list(dict.fromkeys(katas)) or list(desk.catalog)
     with verifying(katas, quiet=as_json) as listener:
         cores = jobs or os.cpu_count() or 1
-        reports = verify_katas(katas, jobs=cores, mutants=mutants, listener=listener)
+        reports = verify_katas(katas, jobs=cores, seeds=seeds, mutants=mutants, listener=listener)
     if as_json:
         print_json([report.to_data() for report in reports])
     else:
