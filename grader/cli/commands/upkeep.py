@@ -22,7 +22,7 @@ def verify(
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option("--seeds", help="Seeds of each solution and mistake; 3 and 1.", min=1),
+        typer.Option("--seeds", help="Seeds for each solution and mistake; else 3 and 1.", min=1),
     ] = None,
     mutants: Annotated[
         bool, typer.Option("--mutants", help="Also make mutants of each solution and judge them.")
