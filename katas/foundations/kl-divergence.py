@@ -15,10 +15,10 @@ def kl_divergence(p_logits: Tensor, q_logits: Tensor, *, reduction: str = "mean"
     such as 10,000 and -10,000, give the right loss and the right gradients. A logit may be
     -inf, a masked token, as long as its row holds a finite one:
 
-        p_i = 0 adds 0 to the sum, whatever q_i is, 0 as well.
+        p_i = 0, if only by rounding, adds 0 to the sum, whatever q_i is, 0 as well.
         q_i = 0 where p_i > 0 makes the loss of the row inf.
 
-    Neither is ever NaN. Where the loss is finite, so are its gradients, and that of a
+    So the loss is never NaN. Where the loss is finite, so are its gradients, and that of a
     logit of -inf is 0.
 
     Args:

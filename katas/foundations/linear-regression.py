@@ -48,7 +48,7 @@ def fit_descent(
     whole objective, penalty included, at the old w and b.
 
     Args:
-        X, y, l2: As for fit_normal; X may have any rank.
+        X, y, l2: As for fit_normal; the columns of X may be linearly dependent.
         lr: The learning rate.
         steps: How many; 0 leaves zeros.
 
