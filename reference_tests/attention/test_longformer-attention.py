@@ -270,6 +270,15 @@ def test_scores_in_the_thousands_do_not_overflow(attempt):
     assert_close(attempt.longformer_attention(*inputs, marks, 4, mask=MASK), expected)
 
 
+def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
+    inputs, marks = make_inputs(), mark(11, [2, 7], [0])
+    for queries, keys in (inputs[:2], inputs[3:5]):
+        queries[..., 0], keys[..., 0] = 1.0, -1e5  # all scores lie near -1e5 / sqrt(8) = -35,355
+    expected = by_torch(*inputs, marks, 4, mask=MASK)
+
+    assert_close(attempt.longformer_attention(*inputs, marks, 4, mask=MASK), expected)
+
+
 @pytest.mark.parametrize(
     "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str
 )
