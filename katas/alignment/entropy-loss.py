@@ -11,7 +11,8 @@ def compute_entropy_loss(logits: Tensor, response_mask: Tensor) -> Tensor:
     its logits. The mean is over the response tokens of the whole batch: the sum of their
     entropies divided by their number. Without any, loss and gradient are 0.
 
-    No minus: the result is the entropy itself. A trainer subtracts it, times a coefficient, from the loss.
+    The result is the entropy itself, without another minus: a trainer subtracts it, times
+    a coefficient, from the loss.
 
     A logit of -inf is a token that is never drawn: it adds 0, and its gradient is 0.
     The level of the logits does not count: the result keeps its precision if 30,000 is

@@ -68,10 +68,10 @@ def gla_chunked(
         As for gla_recurrent.
 
     Memory:
-        With D_v equal to D, and chunk_size * D at most T / 2, no new tensor has as many as
-        B * H * T * T or B * H * T * D * D_v elements: there is no score for each pair of
-        tokens, and no state for each token. Within a chunk, a tensor may have a value for
-        each pair and channel.
+        With D_v equal to D, chunk_size at most D / 2, and chunk_size * D at most T / 2, no
+        new tensor has as many as B * H * T * T or B * H * T * D * D_v elements: there is no
+        score for each pair of tokens, and no state for each token. Within a chunk, a tensor
+        may have a value for each pair and channel.
 
     Raises:
         ValueError: chunk_size is less than 1.

@@ -54,8 +54,9 @@ def longformer_attention(
         With n the most global tokens that a sequence of the batch has, no new tensor,
         masks included, has more than
         2 * B * H * (T + window) * (window + 1 + n) * max(D, D_v) elements. All matrix
-        products together take at most 16 * B * H * (T + window) * (window + 1 + n) *
-        (D + D_v) FLOPs, a multiply-add counted as 2.
+        products of the forward pass together take at most
+        16 * B * H * (T + window) * (window + 1 + n) * (D + D_v) FLOPs, a multiply-add
+        counted as 2.
 
     Raises:
         ValueError: window is odd, or less than 2.

@@ -52,10 +52,11 @@ def absorbed_mla(
         all five tensors, which may be non-contiguous.
 
     Memory:
-        No new tensor has more elements than the largest of the arguments, the scores
-        (B, H, T, S), latent and k_rope side by side, and (B, T + d_model, H, R). So no key,
-        value or latent is repeated for each head, not even within a product: one that
-        broadcasts latent over the heads, latent[:, None] @ x, copies it first.
+        No new tensor has more elements than the largest of the arguments, the result, the
+        scores (B, H, T, S), latent and k_rope side by side, the heads' outputs
+        (B, T, H, d_v), and (B, T + d_model, H, R). So no key, value or latent is repeated
+        for each head, not even within a product: one that broadcasts latent over the heads,
+        latent[:, None] @ x, copies it first.
 
     Not allowed:
         scaled_dot_product_attention or flex_attention, which have attention built in.

@@ -53,8 +53,8 @@ def native_sparse_attention(
     Memory and work:
         With S = n_selected * block_size + window, no new tensor, masks included, has more
         than 2 * B * H * T * max(T / block_size, S * max(D, D_v)) elements. All matrix
-        products together take at most 4 * B * H * T * (T / block_size + S) * (D + D_v)
-        FLOPs, a multiply-add counted as 2.
+        products of the forward pass together take at most
+        4 * B * H * T * (T / block_size + S) * (D + D_v) FLOPs, a multiply-add counted as 2.
 
     Raises:
         ValueError: H is not a multiple of G, block_size or window is less than 1, or

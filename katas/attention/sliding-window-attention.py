@@ -26,9 +26,10 @@ def sliding_window_attention(q: Tensor, k: Tensor, v: Tensor, window: int) -> Te
 
     Memory and work:
         No new tensor, masks included, has more than
-        2 * B * H * (T_k + window) * window * max(D, D_v) elements. All matrix products
-        together take at most 16 * B * H * (T_q + window) * window * (D + D_v) FLOPs, a
-        multiply-add counted as 2: no query is scored against all keys.
+        2 * B * H * (T_k + window) * window * max(D, D_v) elements. All matrix products of
+        the forward pass together take at most
+        16 * B * H * (T_q + window) * window * (D + D_v) FLOPs, a multiply-add counted as 2:
+        no query is scored against all keys.
 
     Raises:
         ValueError: window is less than 1, or T_q is greater than T_k.

@@ -153,6 +153,7 @@ def test_nothing_is_expanded_per_head(attempt, T):
     # the cache is 2,560; expanded keys would be 8,192, a copy of the cache for each token 5,120
     limit = max(
         inputs[3].numel(), inputs[4].numel(), B * H * T * S, B * S * (R + d_rope),
+        B * T * H * d_v, B * T * d_model,
         B * (T + d_model) * H * R,
     )  # fmt: skip
 
