@@ -1,12 +1,8 @@
 """Against trl: GRPOTrainer's loss of type "dapo" and its soft overlong punishment."""
 
-from collections import defaultdict
-from types import SimpleNamespace
-
 import pytest
 import torch
 from trl.rewards import get_soft_overlong_punishment
-from trl.trainer.grpo_trainer import GRPOTrainer
 
 
 def make_batch(B=8, T=6, spread=0.5):
@@ -18,53 +14,12 @@ def make_batch(B=8, T=6, spread=0.5):
     return log_prob, old_log_prob, advantages, response_mask
 
 
-def trl_loss(log_prob, old, advantages, response_mask, low, high):
-    """GRPOTrainer's own loss, without a model, a tokenizer or a data set."""
-    model = SimpleNamespace(training=True)
-    trainer = SimpleNamespace(
-        model=model,
-        accelerator=SimpleNamespace(
-            gather=lambda x: x, reduce=lambda x, reduction: x, num_processes=1
-        ),
-        args=SimpleNamespace(delta=None, use_bias_correction_kl=False, steps_per_generation=1),
-        aux_loss_enabled=False,
-        beta=0.0,
-        current_gradient_accumulation_steps=1,
-        epsilon_high=high,
-        epsilon_low=low,
-        importance_sampling_level="token",
-        loss_type="dapo",
-        off_policy_mask_threshold=None,
-        top_entropy_quantile=1.0,
-        use_vllm=False,
-        vllm_importance_sampling_correction=False,
-        _entropy_bonus_enabled=False,
-        _get_per_token_logps_and_entropies=lambda *_, **__: (
-            log_prob,
-            torch.zeros_like(log_prob),
-            None,
-        ),
-        _metrics={"train": defaultdict(list)},
-    )
-    ones = torch.ones_like(response_mask, dtype=torch.long)
-    inputs = {
-        "prompt_ids": ones[:, :1],
-        "prompt_mask": ones[:, :1],
-        "completion_ids": ones,
-        "completion_mask": response_mask.long(),
-        "advantages": advantages,
-        "old_per_token_logps": old,
-        "num_items_in_batch": response_mask.sum().double(),
-    }
-    return GRPOTrainer._compute_loss(trainer, model, inputs)
-
-
 @pytest.mark.parametrize(("B", "T"), [(8, 6), (3, 12), (5, 1)])
 @pytest.mark.parametrize(("low", "high"), [(0.2, 0.28), (0.1, 0.5), (0.4, 0.05)])
-def test_loss_and_gradient_match_trl(solution, B, T, low, high):
+def test_loss_and_gradient_match_trl(solution, trl_loss, B, T, low, high):
     log_prob, *rest = make_batch(B, T)
     log_prob.requires_grad_()
-    expected = trl_loss(log_prob, *rest, low, high)
+    expected = trl_loss(log_prob, *rest, loss_type="dapo", low=low, high=high)
 
     loss = solution.dapo_loss(log_prob, *rest, clip_low=low, clip_high=high)
 

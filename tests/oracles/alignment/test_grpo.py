@@ -1,12 +1,8 @@
 """Against trl's GRPOTrainer, and the rule that trl and veRL share for advantages."""
 
-from collections import defaultdict
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
-from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import nanstd
 
 
@@ -20,51 +16,32 @@ def make_batch(B=8, T=6, spread=0.4):
     return log_prob, old_log_prob, ref_log_prob, advantages, response_mask
 
 
-def trl_loss(log_prob, old, ref, advantages, response_mask, clip_eps, beta, loss_type="grpo"):
-    """GRPOTrainer's own loss, without a model, a tokenizer or a data set."""
-    model = SimpleNamespace(training=True)
-    trainer = SimpleNamespace(
-        model=model,
-        accelerator=SimpleNamespace(gather=lambda x: x, reduce=lambda x, reduction: x),
-        args=SimpleNamespace(delta=None, use_bias_correction_kl=False),
-        aux_loss_enabled=False,
-        beta=beta,
-        current_gradient_accumulation_steps=1,
-        epsilon_high=clip_eps,
-        epsilon_low=clip_eps,
-        importance_sampling_level="token",
-        loss_type=loss_type,
-        off_policy_mask_threshold=None,
-        top_entropy_quantile=1.0,
-        use_vllm=False,
-        vllm_importance_sampling_correction=False,
-        _entropy_bonus_enabled=False,
-        _get_per_token_logps_and_entropies=lambda *_, **__: (
+@pytest.fixture
+def trl_grpo(trl_loss):
+    """trl's loss in the order of grpo_loss's arguments."""
+
+    def loss(log_prob, old, ref, advantages, response_mask, clip_eps, beta, loss_type="grpo"):
+        return trl_loss(
             log_prob,
-            torch.zeros_like(log_prob),
-            None,
-        ),
-        _metrics={"train": defaultdict(list)},
-    )
-    ones = torch.ones_like(response_mask, dtype=torch.long)
-    inputs = {
-        "prompt_ids": ones[:, :1],
-        "prompt_mask": ones[:, :1],
-        "completion_ids": ones,
-        "completion_mask": response_mask.long(),
-        "advantages": advantages,
-        "old_per_token_logps": old,
-        "ref_per_token_logps": ref,
-    }
-    return GRPOTrainer._compute_loss(trainer, model, inputs)
+            old,
+            advantages,
+            response_mask,
+            loss_type=loss_type,
+            low=clip_eps,
+            high=clip_eps,
+            ref_log_prob=ref,
+            beta=beta,
+        )
+
+    return loss
 
 
 @pytest.mark.parametrize(("B", "T"), [(8, 6), (3, 12), (5, 1)])
 @pytest.mark.parametrize(("clip_eps", "beta"), [(0.2, 0.04), (0.1, 0.0), (0.3, 1.0)])
-def test_loss_and_gradient_match_trl(solution, B, T, clip_eps, beta):
+def test_loss_and_gradient_match_trl(solution, trl_grpo, B, T, clip_eps, beta):
     log_prob, *rest = make_batch(B, T)
     log_prob.requires_grad_()
-    expected = trl_loss(log_prob, *rest, clip_eps, beta)
+    expected = trl_grpo(log_prob, *rest, clip_eps, beta)
 
     loss = solution.grpo_loss(log_prob, *rest, clip_eps=clip_eps, beta=beta)
 
@@ -74,21 +51,21 @@ def test_loss_and_gradient_match_trl(solution, B, T, clip_eps, beta):
     )
 
 
-def test_an_empty_response_counts_as_it_does_in_trl(solution):
+def test_an_empty_response_counts_as_it_does_in_trl(solution, trl_grpo):
     *tensors, response_mask = make_batch()
     response_mask[2] = False
 
     loss = solution.grpo_loss(*tensors, response_mask, clip_eps=0.2, beta=0.1)
 
-    torch.testing.assert_close(loss, trl_loss(*tensors, response_mask, 0.2, 0.1))
+    torch.testing.assert_close(loss, trl_grpo(*tensors, response_mask, 0.2, 0.1))
 
 
-def test_token_mean_is_another_loss(solution):
+def test_token_mean_is_another_loss(solution, trl_grpo):
     """The comparison above can tell GRPO's aggregation from a mean over all tokens."""
     batch = make_batch()
 
     assert not torch.isclose(
-        solution.grpo_loss(*batch), trl_loss(*batch, 0.2, 0.04, loss_type="bnpo")
+        solution.grpo_loss(*batch), trl_grpo(*batch, 0.2, 0.04, loss_type="bnpo")
     )
 
 

@@ -1,12 +1,8 @@
 """Against trl's GRPOTrainer, whose token-mean losses are PPO's, and veRL's rules in numpy."""
 
-from collections import defaultdict
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
-from trl.trainer.grpo_trainer import GRPOTrainer
 
 
 def make_batch(B=8, T=6, spread=0.8):
@@ -18,56 +14,20 @@ def make_batch(B=8, T=6, spread=0.8):
     return old_log_prob, log_prob, advantages, response_mask
 
 
-def trl_loss(old, log_prob, advantages, response_mask, low, high, delta):
-    """GRPOTrainer's own loss, one mean over all tokens, without a model or a data set.
-
-    Its two-sided clipping bounds the ratio from above by delta in the unclipped term: for
-    A < 0 that is the dual clip, and for A > 0 it does nothing as long as delta > 1 + high.
-    """
-    model = SimpleNamespace(training=True)
-    trainer = SimpleNamespace(
-        model=model,
-        accelerator=SimpleNamespace(gather=lambda x: x, reduce=lambda x, reduction: x),
-        args=SimpleNamespace(delta=delta, use_bias_correction_kl=False),
-        aux_loss_enabled=False,
-        beta=0.0,
-        current_gradient_accumulation_steps=1,
-        epsilon_high=high,
-        epsilon_low=low,
-        importance_sampling_level="token",
-        loss_type="bnpo",
-        off_policy_mask_threshold=None,
-        top_entropy_quantile=1.0,
-        use_vllm=False,
-        vllm_importance_sampling_correction=False,
-        _entropy_bonus_enabled=False,
-        _get_per_token_logps_and_entropies=lambda *_, **__: (
-            log_prob,
-            torch.zeros_like(log_prob),
-            None,
-        ),
-        _metrics={"train": defaultdict(list)},
-    )
-    ones = torch.ones_like(response_mask, dtype=torch.long)
-    inputs = {
-        "prompt_ids": ones[:, :1],
-        "prompt_mask": ones[:, :1],
-        "completion_ids": ones,
-        "completion_mask": response_mask.long(),
-        "advantages": advantages,
-        "old_per_token_logps": old,
-    }
-    return GRPOTrainer._compute_loss(trainer, model, inputs)
-
-
 @pytest.mark.parametrize(("B", "T"), [(8, 6), (3, 12), (5, 1)])
 @pytest.mark.parametrize(
     ("low", "high", "c"), [(0.2, 0.2, 3.0), (0.2, 0.28, 1.5), (0.05, 0.1, 10.0)]
 )
-def test_loss_and_gradient_match_trl(solution, B, T, low, high, c):
+def test_loss_and_gradient_match_trl(solution, trl_loss, B, T, low, high, c):
+    """trl's two-sided clip bounds the ratio of the unclipped term by delta.
+
+    For A < 0 that is the dual clip; for A > 0 it does nothing, as delta > 1 + high.
+    """
     old, log_prob, advantages, response_mask = make_batch(B, T)
     log_prob.requires_grad_()
-    expected = trl_loss(old, log_prob, advantages, response_mask, low, high, c)
+    expected = trl_loss(
+        log_prob, old, advantages, response_mask, loss_type="bnpo", low=low, high=high, delta=c
+    )
 
     loss, *_ = solution.compute_policy_loss(
         old,
@@ -85,13 +45,13 @@ def test_loss_and_gradient_match_trl(solution, B, T, low, high, c):
     )
 
 
-def test_without_a_dual_clip_trl_has_another_loss(solution):
+def test_without_a_dual_clip_trl_has_another_loss(solution, trl_loss):
     """The comparison above can tell a dual clip from none."""
-    batch = make_batch()
+    old, log_prob, *rest = make_batch()
 
-    loss, *_ = solution.compute_policy_loss(*batch, clip_ratio_c=1.25)
+    loss, *_ = solution.compute_policy_loss(old, log_prob, *rest, clip_ratio_c=1.25)
 
-    assert not torch.isclose(loss, trl_loss(*batch, 0.2, 0.2, None))
+    assert not torch.isclose(loss, trl_loss(log_prob, old, *rest, loss_type="bnpo"))
 
 
 @pytest.mark.parametrize(("cliprange", "c"), [(0.2, 3.0), (0.1, 1.2), (0.5, 1.1)])

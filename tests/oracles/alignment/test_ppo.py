@@ -1,14 +1,10 @@
 """A transformers Llama as the policy; trl's clipped loss; veRL's GAE in numpy; a toy reward."""
 
-from collections import defaultdict
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaModel
-from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import selective_log_softmax
 
 SIZES = {
@@ -124,45 +120,7 @@ class Recorder(torch.optim.SGD):
         return super().step(closure)
 
 
-def trl_loss(old, log_prob, advantages, response_mask, cliprange):
-    """GRPOTrainer's own loss with one mean over all tokens, without a data set."""
-    model = SimpleNamespace(training=True)
-    trainer = SimpleNamespace(
-        model=model,
-        accelerator=SimpleNamespace(gather=lambda x: x, reduce=lambda x, reduction: x),
-        args=SimpleNamespace(delta=None, use_bias_correction_kl=False),
-        aux_loss_enabled=False,
-        beta=0.0,
-        current_gradient_accumulation_steps=1,
-        epsilon_high=cliprange,
-        epsilon_low=cliprange,
-        importance_sampling_level="token",
-        loss_type="bnpo",
-        off_policy_mask_threshold=None,
-        top_entropy_quantile=1.0,
-        use_vllm=False,
-        vllm_importance_sampling_correction=False,
-        _entropy_bonus_enabled=False,
-        _get_per_token_logps_and_entropies=lambda *_, **__: (
-            log_prob,
-            torch.zeros_like(log_prob),
-            None,
-        ),
-        _metrics={"train": defaultdict(list)},
-    )
-    ones = torch.ones_like(response_mask, dtype=torch.long)
-    inputs = {
-        "prompt_ids": ones[:, :1],
-        "prompt_mask": ones[:, :1],
-        "completion_ids": ones,
-        "completion_mask": response_mask.long(),
-        "advantages": advantages,
-        "old_per_token_logps": old,
-    }
-    return GRPOTrainer._compute_loss(trainer, model, inputs)
-
-
-def test_gradients_of_each_step_match_trl_and_the_clipped_value_loss(solution, models):
+def test_gradients_of_each_step_match_trl_and_the_clipped_value_loss(solution, trl_loss, models):
     policy, critic, _ = models
     input_ids, response_mask, scores = make_batch()
     e = solution.make_experience(*models, input_ids, response_mask, scores, beta=0.3)
@@ -194,7 +152,7 @@ def test_gradients_of_each_step_match_trl_and_the_clipped_value_loss(solution, m
             getattr(e, name)[rows, 1:]
             for name in ("old_log_prob", "advantages", "values", "returns")
         )
-        pg_loss = trl_loss(old, log_prob, A, mask, 0.05)
+        pg_loss = trl_loss(log_prob, old, A, mask, loss_type="bnpo", low=0.05, high=0.05)
         torch.testing.assert_close(
             list(torch.autograd.grad(pg_loss, list(policy.parameters()))), gradient
         )

@@ -1,12 +1,8 @@
 """Against exact KLs by enumeration, Monte Carlo, and trl's corrected k3."""
 
-from collections import defaultdict
-from types import SimpleNamespace
-
 import pytest
 import torch
 from torch.distributions import Categorical, kl_divergence
-from trl.trainer.grpo_trainer import GRPOTrainer
 
 
 def make_batch(B=8, T=6):
@@ -17,51 +13,22 @@ def make_batch(B=8, T=6):
     return log_prob, old, ref, torch.arange(T) < torch.randint(1, T + 1, (B, 1))
 
 
-def trl_loss(log_prob, old, ref, response_mask):
-    """GRPOTrainer's loss with no advantages: only its KL term, a mean over all tokens."""
-    model = SimpleNamespace(training=True)
-    trainer = SimpleNamespace(
-        model=model,
-        accelerator=SimpleNamespace(gather=lambda x: x, reduce=lambda x, reduction: x),
-        args=SimpleNamespace(delta=None, use_bias_correction_kl=True),
-        aux_loss_enabled=False,
-        beta=1.0,
-        current_gradient_accumulation_steps=1,
-        epsilon_high=0.2,
-        epsilon_low=0.2,
-        importance_sampling_level="token",
-        loss_type="bnpo",
-        off_policy_mask_threshold=None,
-        top_entropy_quantile=1.0,
-        use_vllm=False,
-        vllm_importance_sampling_correction=False,
-        _entropy_bonus_enabled=False,
-        _get_per_token_logps_and_entropies=lambda *_, **__: (
-            log_prob,
-            torch.zeros_like(log_prob),
-            None,
-        ),
-        _metrics={"train": defaultdict(list)},
-    )
-    ones = torch.ones_like(response_mask, dtype=torch.long)
-    inputs = {
-        "prompt_ids": ones[:, :1],
-        "prompt_mask": ones[:, :1],
-        "completion_ids": ones,
-        "completion_mask": response_mask.long(),
-        "advantages": torch.zeros(len(log_prob), dtype=torch.float64),
-        "old_per_token_logps": old,
-        "ref_per_token_logps": ref,
-    }
-    return GRPOTrainer._compute_loss(trainer, model, inputs)
-
-
-def test_token_loss_and_gradient_match_trl(solution):
-    log_prob, *rest = make_batch()
+def test_token_loss_and_gradient_match_trl(solution, trl_loss):
+    log_prob, old, ref, response_mask = make_batch()
     log_prob.requires_grad_()
-    expected = trl_loss(log_prob, *rest)
+    # without advantages there is the KL term alone
+    expected = trl_loss(
+        log_prob,
+        old,
+        torch.zeros(len(log_prob), dtype=torch.float64),
+        response_mask,
+        loss_type="bnpo",
+        ref_log_prob=ref,
+        beta=1.0,
+        corrected=True,
+    )
 
-    loss = solution.token_kl_loss(log_prob, *rest)
+    loss = solution.token_kl_loss(log_prob, old, ref, response_mask)
 
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(
