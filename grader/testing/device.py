@@ -162,6 +162,6 @@ def _is_there(device: Any) -> bool:
 def _line() -> int:
     """The line of the attempt that is running."""
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("torch", __name__)):
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("torch", "grader.")):
         frame = frame.f_back
     return frame.f_lineno

@@ -35,6 +35,8 @@ class Snapshot:
         for name, value, before in self.kept:
             if _changed(value, before):
                 raise Mismatch(f"{name} was changed in place", ADVICE)
+        # after that, for views of one tensor count writes together
+        for name, value, before in self.kept:
             if isinstance(value, Tensor) and _version(value) != before[0]:
                 # autograd refuses to go back through it, whatever stands in it now
                 words = f"{name} was written to in place, with the values that it had"

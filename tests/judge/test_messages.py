@@ -236,3 +236,18 @@ def test_a_claim_that_holds_shows_what_was_printed_only_if_asked(show, learner):
     for read in (quiet, loud, few):
         assert any(re.match(r"passed: (\d+) of \1 claims hold in ", line) for line in read.lines)
         assert not any("--seed" in line for line in read.lines)
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        pytest.param("assert len(q) > 9", "AssertionError", id="without-words"),
+        pytest.param('assert len(q) > 9, "too few"', "AssertionError: too few", id="with-words"),
+    ],
+)
+def test_an_assert_of_the_attempts_own_is_told_as_what_it_is(show, check, told):
+    read = show(GQA, ODD.replace("    global calls\n", f"    global calls\n    {check}\n"))
+
+    assert read.told("Matches torch")[0] == told
+    # where another error is asked for, too
+    assert read.told("Rejects heads that do not divide") == [told]

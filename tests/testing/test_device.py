@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from grader.testing import Mismatch, assert_follows_device
+from grader.testing import Mismatch, assert_follows_device, forbidden
 
 x = torch.randn(2, 3, 4, 8)
 positions = torch.arange(4)
@@ -151,6 +151,17 @@ def test_arguments_by_name_and_in_lists_are_inputs():
         return pairs[0] + pairs[1] + torch.zeros(3, device=bias.device) + bias
 
     assert_follows_device(add, [torch.ones(3), torch.ones(3)], bias=torch.ones(3))
+
+
+def test_the_line_is_the_attempts_while_functions_are_forbidden():
+    def guarded(x):
+        with forbidden("softmax"):
+            return rope(x, positions, None)
+
+    with pytest.raises(Mismatch) as info:
+        assert_follows_device(guarded, x)
+
+    assert info.value.headline.startswith(f"arange in line {rope.__code__.co_firstlineno + 1} ")
 
 
 class Scaled(nn.Module):

@@ -67,6 +67,14 @@ def test_a_write_that_changes_no_value_is_seen(words, write):
     assert said.startswith("argument 0 was written to in place, with the values that it had\n")
 
 
+def test_of_two_views_the_one_that_changed_is_named(words):
+    q, k = torch.ones(2, 3)
+
+    said = words(assert_unchanged, lambda q, k: k.mul_(2), q, k)
+
+    assert said.startswith("argument 1 was changed in place\n")
+
+
 KEPT = {
     "arithmetic": (lambda x: x * 2 + 1, torch.ones(3)),
     "a clone that is changed": (lambda x: x.clone().mul_(2), torch.ones(3)),

@@ -50,16 +50,18 @@ class Explainer:
             return Failure(str(error), (self._attempt,), trace=(line,) if error.line else ())
         if isinstance(error, NotImplementedError) and self._raised_by_attempt(frames):
             return Failure("not implemented yet", trace=mine[-1:], unimplemented=True)
-        headline, facts = self._words(error)
+        own = self._raised_by_attempt(frames)
+        # an attempt's own assert is an exception like any other
+        claim = isinstance(error, CLAIMS) and not (own and type(error) is AssertionError)
+        headline, facts = self._words(error, claim)
         # a mismatch is found after the call: the lines that led there say nothing
-        after = isinstance(error, Mismatch) and not self._raised_by_attempt(frames)
+        after = isinstance(error, Mismatch) and not own
         if isinstance(error, Mismatch) and error.__cause__ is not None:
             # the attempt ended the program: there is a line that did
             after, mine = False, self._mine(_frames(error.__cause__.__traceback__))
-        raised = not isinstance(error, CLAIMS)
-        return Failure(headline, facts, _inputs(inputs), () if after else mine, raised=raised)
+        return Failure(headline, facts, _inputs(inputs), () if after else mine, raised=not claim)
 
-    def _words(self, error: BaseException) -> tuple[str, tuple[str, ...]]:
+    def _words(self, error: BaseException, claim: bool) -> tuple[str, tuple[str, ...]]:
         if isinstance(error, Mismatch):
             return error.headline, error.facts
         if isinstance(error, Trespass):
@@ -73,7 +75,7 @@ class Explainer:
             return "a debugger cannot be used here: nobody is at its terminal", ("print instead",)
         if isinstance(error, pytest.fail.Exception):
             return _outcome(str(error.msg)), ()
-        if isinstance(error, AssertionError):
+        if isinstance(error, AssertionError) and claim:
             return self._asserted(said)
         first, *rest = (said.strip() or type(error).__name__).splitlines()
         headline = f"{type(error).__name__}: {first}" if said.strip() else first
