@@ -56,7 +56,8 @@ class CrossAttention(nn.Module):
         """Attend from x to context.
 
         In both masks True is a token and False is padding; None means that there is no
-        padding. Padding may be anywhere in a sequence and holds any finite numbers.
+        padding. Padding may be anywhere in a sequence and holds any finite numbers that
+        do not overflow in a projection.
 
         Args:
             x: (B, T_q, d_model), dtype of the parameters.

@@ -38,8 +38,9 @@ class MultiHeadLatentAttention(nn.Module):
         out[2i + 1] = x[2i] * sin(a) + x[2i + 1] * cos(a)
 
     Scores are scaled by 1/sqrt(d_nope + d_rope). The heads' outputs, concatenated in order
-    of heads, go through o_proj. RoPE's angles, the norms and the softmax are computed in
-    at least float32. scaled_dot_product_attention and nn.RMSNorm are allowed.
+    of heads, go through o_proj. RoPE's frequencies and angles, the norms and the softmax
+    are computed in at least float32, though .bfloat16() converts parameters and buffers.
+    scaled_dot_product_attention and nn.RMSNorm are allowed.
 
     Not allowed:
         Changing x or cache in place.

@@ -27,7 +27,7 @@ def attention(
 
     Args:
         q: (B, H, T_q, D), any floating dtype.
-        k: (B, H, T_k, D), dtype of q.
+        k: (B, H, T_k, D), dtype of q. T_k is at least 1.
         v: (B, H, T_k, D_v), dtype of q. D_v may differ from D.
         mask: Broadcasts to (B, H, T_q, T_k), such as (T_q, T_k) or (B, 1, 1, T_k).
             Boolean: True where the query may attend to the key, as in torch.

@@ -90,9 +90,10 @@ def test_matches_torch(attempt, sizes):
     assert_close(build(attempt, weights, n_heads)(x, context), expected, **FLOAT32_SOFTMAX)
 
 
-def test_padding_of_context_has_no_effect(attempt):
+@pytest.mark.parametrize("fill", [5.0, 1e15, -1e15], ids=["five", "huge", "minus-huge"])
+def test_padding_of_context_has_no_effect(attempt, fill):
     weights, (x, context), mask = make_weights(), make_inputs(), make_mask(2, 7)
-    context = context.masked_fill(~mask[..., None], 5.0)
+    context = context.masked_fill(~mask[..., None], fill)
     expected = tokens_only(weights, x, context, None, mask)
 
     out = build(attempt, weights)(x, context, context_mask=mask)
@@ -128,12 +129,14 @@ def test_masks_without_padding_change_nothing(attempt):
     assert_close(build(attempt, weights)(x, context, *masks), expected, **FLOAT32_SOFTMAX)
 
 
-def test_a_context_of_padding_only_gives_zeros(attempt):
+@pytest.mark.parametrize("padded", [False, True], ids=["x-whole", "x-padded"])
+def test_a_context_of_padding_only_gives_zeros(attempt, padded):
     weights, (x, context), mask = make_weights(), make_inputs(B=3), make_mask(3, 7)
     mask[1] = False
-    expected = tokens_only(weights, x, context, None, mask)
+    x_mask = make_mask(3, 5) if padded else None
+    expected = tokens_only(weights, x, context, x_mask, mask)
 
-    out = build(attempt, weights)(x, context, context_mask=mask)
+    out = build(attempt, weights)(x, context, x_mask, mask)
 
     assert_close(out, expected, **FLOAT32_SOFTMAX)
 

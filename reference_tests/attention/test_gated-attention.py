@@ -97,9 +97,9 @@ def test_matches_torch(attempt, sizes, T):
 
 
 def test_a_gate_of_zero_halves_the_output(attempt):
-    # 1 - sigmoid(100) is 4e-44: such a gate is open
+    # sigmoid(1000) is 1: such a gate is open
     weights, x = make_weights(), make_x().contiguous()
-    x[..., 0] = 100.0
+    x[..., 0] = 1000.0
     expected = by_torch(gated_by_channel_0(weights, [1.0] * 6), x) / 2
     weights = gated_by_channel_0(weights, [0.0] * 6)
 
@@ -108,7 +108,7 @@ def test_a_gate_of_zero_halves_the_output(attempt):
 
 def test_a_shut_gate_silences_its_head(attempt):
     weights, x = make_weights(), make_x().contiguous()
-    x[..., 0] = 100.0
+    x[..., 0] = 1000.0
     silenced = gated_by_channel_0(weights, [1.0] * 6)
     silenced["o_proj.weight"] = weights["o_proj.weight"].clone()
     silenced["o_proj.weight"][:, 8:12] = 0
@@ -122,7 +122,7 @@ def test_a_shut_gate_silences_its_head(attempt):
 def test_the_gate_is_that_of_the_reading_token(attempt):
     # token 0 opens its gates and token 1 shuts them: 0 reads itself, 1 says nothing
     weights, x = gated_by_channel_0(make_weights(), [1.0] * 6), make_x(T=2).contiguous()
-    x[:, 0, 0], x[:, 1, 0] = 100.0, -100.0
+    x[:, 0, 0], x[:, 1, 0] = 1000.0, -1000.0
     values = F.linear(x[:, 0], weights["v_proj.weight"]).unflatten(-1, (2, 4))
     out = F.linear(values.repeat_interleave(3, dim=1).flatten(1), weights["o_proj.weight"])
     expected = torch.stack([out, torch.zeros_like(out)], dim=1)

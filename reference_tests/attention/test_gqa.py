@@ -124,13 +124,24 @@ def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
     assert_close(attempt.grouped_query_attention(q, k, v), expected)
 
 
+def test_what_is_hidden_stays_so_below_float16s_range(attempt):
+    q, k, v = make_qkv(dtype=torch.float16)
+    q[:], k[:] = 0, 0
+    q[..., 0], k[..., 0] = 8.0, -4e4  # all scores are -320,000 / sqrt(8) = -113,137
+    expected = torch_gqa(q.double(), k.double(), v.double()).half()
+
+    out = attempt.grouped_query_attention(q, k, v)
+    assert_close(out, expected, rtol=0.02, atol=0.02, why="scores near -1e5, in float32")
+
+
 def test_returns_the_dtype_of_q(attempt):
     assert_keeps_dtype(attempt.grouped_query_attention, *make_qkv())
 
 
 def test_bfloat16_is_computed_in_float32(attempt, reference):
-    q, k, v = make_qkv(D=64, dtype=torch.bfloat16)
-    q = q * 8  # scores of about 8, where bfloat16 is spaced 1/16 apart
+    q, k, v = make_qkv(D=58, dtype=torch.bfloat16)
+    # scores of about 8, where bfloat16 is spaced 1/16 apart; 1/sqrt(58) is no number of its own
+    q = q * 8
     exact = reference.grouped_query_attention(q.double(), k.double(), v.double())
 
     assert_close(attempt.grouped_query_attention(q, k, v), exact.bfloat16())

@@ -193,6 +193,7 @@ def test_a_second_call_gives_the_same(attempt):
     module = build(attempt, weights)
     for T in (3, 8):
         module(make_x(T=T))
+    module(make_x(), causal=False)
 
     assert_close(module(x), expected, **FLOAT32_SOFTMAX)
 

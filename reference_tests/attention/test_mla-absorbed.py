@@ -205,6 +205,18 @@ def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
     assert_close(out, expected, **FLOAT32_ANGLES)
 
 
+def test_what_is_hidden_stays_so_below_float16s_range(attempt):
+    q, latent, k_rope, w_kv_b, w_o = (x.half() for x in make_inputs(T=3))
+    q[:], k_rope[:], latent[..., 0], w_kv_b[::11] = 0.0, 0.0, 1.0, 0.0
+    q[..., 0], w_kv_b[::11, 0] = 8.0, -4e4  # all scores are -320,000 / sqrt(10) = -101,193
+    inputs = q, latent, k_rope, w_kv_b, w_o
+    expected = expanded(*(x.double() for x in inputs)).half()
+
+    out = attempt.absorbed_mla(*inputs)
+
+    assert_close(out, expected, rtol=0.02, atol=0.02, why="scores near -1e5, in float32")
+
+
 def test_returns_the_dtype_of_q(attempt):
     assert_keeps_dtype(attempt.absorbed_mla, *make_inputs(T=2))
 
@@ -219,7 +231,7 @@ def test_float64_is_computed_in_float64(attempt):
 
 
 def test_bfloat16_is_computed_in_float32(attempt):
-    inputs = [x.bfloat16() for x in make_inputs(2, 2, 32, 4, 32, 16, 8, 16, 24)]
+    inputs = [x.bfloat16() for x in make_inputs(2, 2, 301, 4, 32, 16, 8, 16, 24)]
     inputs[0] = inputs[0] * 3
     expected = expanded(*(x.double() for x in inputs)).bfloat16()
 

@@ -296,18 +296,35 @@ def test_returns_the_dtype_of_x(attempt):
     assert [out.dtype, cache[0].dtype, cache[1].dtype] == [torch.bfloat16] * 3
 
 
-def test_bfloat16_knows_position_301_from_300(attempt):
-    sizes, weights, x = make_case(T=3)
+def test_bfloat16_knows_position_3001_from_3000(attempt):
+    sizes, weights, x = make_case(T=3, theta=20.0, d_rope=6)
     weights = {name: weight.bfloat16().double() for name, weight in weights.items()}
     x = x.bfloat16()
-    cache = torch.randn(2, 301, 8).bfloat16(), torch.randn(2, 301, 4).bfloat16()
+    cache = torch.randn(2, 3001, 8).bfloat16(), torch.randn(2, 3001, 6).bfloat16()
     plain = F.linear(x.double(), weights["kv_a_proj_with_mqa.weight"])[..., 8:]
-    expected = rope(plain, 301, 10000.0).bfloat16()
+    expected = rope(plain, 3001, 20.0).bfloat16()
 
     _, (_, k_rope) = build(attempt, weights, **sizes).bfloat16()(x, cache)
 
-    # bfloat16 is spaced 2 apart at 301: angles in it are off by a radian
-    assert_close(k_rope[:, 301:], expected, rtol=0.05, atol=0.1, why="bfloat16 activations")
+    # bfloat16 is spaced 16 apart at 3001: angles in it are off by a radian
+    assert_close(k_rope[:, 3001:], expected, rtol=0.05, atol=0.1, why="bfloat16 activations")
+
+
+def test_a_bfloat16_norm_is_computed_in_float32(attempt):
+    sizes, weights, _ = make_case(d_model=256, kv_lora_rank=256)
+    # the latent is x itself before its norm, and the norm's weight is 1
+    weights["kv_a_proj_with_mqa.weight"][:256] = torch.eye(256, dtype=torch.float64)
+    weights["kv_a_layernorm.weight"][:] = 1.0
+    x = (torch.randn(2, 64, 256) * 1.4).bfloat16()  # factors far from 1, where all round alike
+    exact = F.rms_norm(x.double(), (256,), eps=1e-6)
+
+    _, (latent, _) = build(attempt, weights, **sizes).bfloat16()(x)
+
+    # one factor a token, which the rounding of 256 channels leaves as it is
+    factor = (latent.double() * exact).sum(-1) / exact.square().sum(-1)
+    off = (factor - 1).abs().mean()
+    zero = torch.zeros((), dtype=torch.float64)
+    assert_close(off, zero, rtol=0, atol=5e-4, label="what the norm is off by", why="bfloat16")
 
 
 def test_theta_is_10000_if_none_is_given(attempt):

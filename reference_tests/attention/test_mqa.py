@@ -117,6 +117,16 @@ def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
     assert_close(attempt.multi_query_attention(q, k, v), expected)
 
 
+def test_what_is_hidden_stays_so_below_float16s_range(attempt):
+    q, k, v = make_qkv(dtype=torch.float16)
+    q[:], k[:] = 0, 0
+    q[..., 0], k[..., 0] = 8.0, -4e4  # all scores are -320,000 / sqrt(8) = -113,137
+    expected = by_torch(q.double(), k.double(), v.double()).half()
+
+    out = attempt.multi_query_attention(q, k, v)
+    assert_close(out, expected, rtol=0.02, atol=0.02, why="scores near -1e5, in float32")
+
+
 @pytest.mark.parametrize(
     "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str
 )
@@ -127,8 +137,9 @@ def test_returns_the_dtype_of_q(attempt, dtype):
 
 
 def test_bfloat16_is_computed_in_float32(attempt):
-    q, k, v = make_qkv(T_q=16, T_k=16, D=64, D_v=32, dtype=torch.bfloat16)
-    q = q * 8  # scores of about 8, where bfloat16 is spaced 1/16 apart
+    q, k, v = make_qkv(T_q=16, T_k=16, D=58, D_v=32, dtype=torch.bfloat16)
+    # scores of about 8, where bfloat16 is spaced 1/16 apart; 1/sqrt(58) is no number of its own
+    q = q * 8
     expected = by_torch(q.double(), k.double(), v.double()).bfloat16()
 
     assert_close(

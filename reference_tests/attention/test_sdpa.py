@@ -172,6 +172,28 @@ def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
     assert_close(attempt.attention(q, k, v, mask, causal=True), expected)
 
 
+def test_what_is_hidden_stays_so_below_float16s_range(attempt):
+    q, k, v = make_qkv(dtype=torch.float16)
+    q[:], k[:] = 0, 0
+    q[..., 0], k[..., 0] = 8.0, -4e4  # all scores are -320,000 / sqrt(8) = -113,137
+    mask = last_aligned(4, 6)
+    expected = (mask / mask.sum(-1, keepdim=True)).double() @ v.double()
+
+    for visible in ({"causal": True}, {"mask": mask}):
+        out = attempt.attention(q, k, v, **visible)
+        assert_close(out, expected.half(), rtol=0.02, atol=0.02, why="scores near -1e5, in float32")
+
+
+def test_a_far_negative_number_in_a_float_mask_hides_no_key(attempt):
+    q, k, v = make_qkv(T_q=5, T_k=5)
+    bias = torch.full((5, 5), -INF, dtype=torch.float64)
+    bias[:, 0] = -1e30  # the only key that is seen, in all rows
+    bias[:, 4] = 0.0  # hidden from all rows but the last by causal
+    expected = v[:, :, [0, 0, 0, 0, 4]]
+
+    assert_close(attempt.attention(q, k, v, bias, causal=True), expected)
+
+
 def test_gradients_match_torch(attempt):
     q, k, v = make_qkv()
 

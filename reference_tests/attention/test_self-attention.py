@@ -132,6 +132,23 @@ def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
     assert_close(attempt.self_attention(x, w_q, w_k, w_v, causal=True), expected)
 
 
+def test_what_is_hidden_stays_so_below_float16s_range(attempt):
+    x, w_q, w_k, w_v = make_inputs(dtype=torch.float16)
+    x[..., 0], w_q[:], w_k[:] = 1.0, 0.0, 0.0
+    w_q[0, 0], w_k[0, 0] = 8.0, -4e4  # all scores are -320,000 / sqrt(4) = -160,000
+    expected = torch.ones(5, 5).tril() / torch.arange(1, 6)[:, None]
+
+    _, weights = attempt.self_attention(x, w_q, w_k, w_v, causal=True)
+
+    assert_close(
+        weights,
+        expected.expand(2, 5, 5).half(),
+        rtol=0.02,
+        atol=0,
+        why="scores near -1e5, in float32",
+    )
+
+
 @pytest.mark.parametrize(
     "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str
 )
@@ -142,8 +159,9 @@ def test_returns_the_dtype_of_x(attempt, dtype):
 
 
 def test_bfloat16_is_computed_in_float32(attempt):
-    x, w_q, w_k, w_v = make_inputs(T=16, D=64, d_k=64, d_v=64, dtype=torch.bfloat16)
-    w_q = w_q * 4  # scores of about 4, where bfloat16 is spaced 1/32 apart
+    x, w_q, w_k, w_v = make_inputs(T=16, D=64, d_k=58, d_v=64, dtype=torch.bfloat16)
+    # scores of about 4, where bfloat16 is spaced 1/32 apart; 1/sqrt(58) is no number of its own
+    w_q = w_q * 4
     exact = by_torch(x.double(), w_q.double(), w_k.double(), w_v.double())
     expected = tuple(tensor.bfloat16() for tensor in exact)
 

@@ -52,14 +52,14 @@ class MultiHeadLatentAttention(nn.Module):
         self.kv_a_layernorm = LatentNorm(kv_lora_rank, eps)
         self.kv_b_proj = linear(kv_lora_rank, n_heads * (d_nope + d_v))
         self.o_proj = linear(n_heads * d_v, d_model)
-        inv_freq = 1.0 / (theta ** (torch.arange(0, d_rope, 2).float() / d_rope))
-        self.register_buffer("inv_freq", inv_freq)
+        # no buffer: .bfloat16() would round it
+        self.inv_freq = 1.0 / (theta ** (torch.arange(0, d_rope, 2).float() / d_rope))
 
     def forward(self, x, cache=None):
         B, T, _ = x.size()
         start = cache[0].size(1) if cache is not None else 0
         angles = torch.arange(start, start + T, device=x.device).float()[:, None]
-        angles = angles * self.inv_freq.float()
+        angles = angles * self.inv_freq.to(x.device)
         freqs_cis = torch.polar(torch.ones_like(angles), angles)
 
         q = self.q_b_proj(self.q_a_layernorm(self.q_a_proj(x)))

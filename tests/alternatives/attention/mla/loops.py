@@ -13,7 +13,8 @@ class Weight(nn.Module):
 
 
 def rms(x, weight, eps):
-    return x * (x.pow(2).mean(-1, keepdim=True) + eps).rsqrt() * weight
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    return (wide * (wide.pow(2).mean(-1, keepdim=True) + eps).rsqrt()).to(x.dtype) * weight
 
 
 class MultiHeadLatentAttention(nn.Module):
