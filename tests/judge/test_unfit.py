@@ -1,5 +1,7 @@
 """Attempts that cannot be judged: not Python, not what the spec names, not begun."""
 
+import re
+
 import pytest
 
 NAME = "def grouped_query_attention"
@@ -156,3 +158,12 @@ def test_half_an_attempt_fails_and_says_which_half_is_missing(court):
     assert verdict.verdict == "failed"
     assert set(verdict.outcomes.values()) == {"passed", "unimplemented"}
     assert verdict.outcomes["test_without_causal_every_query_sees_every_key"] == "unimplemented"
+
+
+def test_operators_may_name_their_operand_otherwise(bench):
+    solution = bench.learner.root / "solutions" / "foundations" / "autograd.py"
+    source = re.sub(r"\bother\b", "o", solution.read_text(encoding="utf-8"))
+
+    verdict = bench.judge(source, kata="foundations/autograd")
+
+    assert verdict.verdict == "passed", verdict.said

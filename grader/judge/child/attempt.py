@@ -87,6 +87,10 @@ def _fit(name: str, wanted: Callable[..., Any], found: Callable[..., Any]) -> No
     only_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     required = [p.name for p in parameters if p.default is p.empty and p.name in either + only_name]
     calls = [(first + len(either), only_name), (first, either + only_name), (first, required)]
+    method = name.rpartition(".")[2]
+    if method[:2] == method[-2:] == "__" and method != "__init__":
+        # an operator gives all by position
+        del calls[1:]
     for count, names in calls:
         args, kwargs = [None] * count, dict.fromkeys(names)
         try:
