@@ -195,6 +195,16 @@ def test_the_longest_group_gives_the_alpha(attempt, order):
     assert_close(got, expected, label="the average")
 
 
+def test_a_group_covers_names_that_longer_groups_take(attempt):
+    before, after = make_models()
+    alphas = {"layers.0.attn.weight": 0.7}
+    expected = mix(before, after, lambda name: alphas.get(name, 0.2))
+
+    got = attempt.average_weights(before, after, 0.2, {"layers.0": 0.4, "layers.0.attn": 0.7})
+
+    assert_close(got, expected, label="the average")
+
+
 def test_a_group_ends_with_a_part_of_the_name(attempt):
     before, after = make_models()
     covered = [name for name in before if name.startswith("layers.1.")]

@@ -235,3 +235,11 @@ def test_one_item_has_score_zero(attempt):
 def test_results_lie_where_the_inputs_do(attempt):
     assert_follows_device(attempt.count_wins, torch.tensor([0, 1]), torch.tensor([1, 2]), 3)
     assert_follows_device(attempt.fit_bradley_terry, make_wins(3), prior=1.0)
+
+
+def test_weak_items_are_as_right_as_strong_ones(attempt):
+    # exp(score) spans six orders of magnitude: a step that is tiny for all is large for the last
+    wins = matrix([0, 1000, 0, 0], [1, 0, 1000, 0], [0, 1, 0, 10], [0, 0, 8, 0])
+    expected = by_newton(wins)
+
+    assert_close(attempt.fit_bradley_terry(wins), expected, **RIGHT)

@@ -107,7 +107,7 @@ def test_gradients_match_the_formula(attempt):
     )
 
 
-@pytest.mark.parametrize("log_p", [-1e-12, -1e-6, -1e-3])
+@pytest.mark.parametrize("log_p", [-1e-15, -1e-12, -1e-6, -1e-3])
 def test_it_is_exact_where_the_model_is_sure(attempt, log_p):
     # 1 - P = x - x^2 / 2 + x^3 / 6 for log P = -x; the other response has odds 1
     x = -log_p
@@ -122,10 +122,15 @@ def test_it_is_exact_where_the_model_is_sure(attempt, log_p):
 def test_in_float32_it_is_exact_where_the_model_is_sure(attempt):
     pair = [x.float() if x.is_floating_point() else x for x in single(-1e-8, -math.log(2))]
     expected = torch.tensor([math.log(1e8)])
+    leaf = pair[0].requires_grad_()
 
-    _, _, got = attempt.orpo_loss(*pair)
+    loss, _, got = attempt.orpo_loss(leaf, *pair[1:])
+    assert loss.requires_grad, "the loss is cut off from the policy: no gradient flows back"
+    (gradient,) = torch.autograd.grad(loss, leaf)
 
     assert_close(got, expected)
+    # the slope of the log-odds is 1 / (1 - P) = 1e8, that of log(sigmoid) 1e-8
+    assert_close(gradient, torch.tensor([[-1.1]]), label="the gradient of chosen_log_prob")
 
 
 def test_a_hopeless_pair_has_a_finite_loss(attempt):

@@ -238,6 +238,14 @@ def test_the_loss_is_computed_in_float32(attempt, dtype):
     assert_close(got[1], share, label="accuracy")
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
+def test_the_difference_is_taken_in_float32(attempt, dtype):
+    # 32 - 1 - 1/128 has 12 bits; bfloat16 holds 8 of them, float16 11
+    chosen, rejected = torch.tensor([1 + 1 / 128], dtype=dtype), torch.tensor([32.0], dtype=dtype)
+
+    assert_close(loss_of(attempt, chosen, rejected), torch.tensor(31 - 1 / 128))
+
+
 @pytest.mark.parametrize(
     "rejected, margin",
     [

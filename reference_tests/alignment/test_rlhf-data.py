@@ -138,6 +138,17 @@ def test_the_prompt_may_end_with_the_end_token(attempt):
     expected = pair([0, 2, 1], [3, 1], [4, 1])
 
     assert_equal(attempt.tokenize_pair("a</s>", "b", "c", encode, EOS_TOKEN), expected)
+    # which ends no response, not even an empty one
+    expected = pair([0, 2, 1], [1], [4, 1])
+    assert_equal(attempt.tokenize_pair("a</s>", "", "c", encode, EOS_TOKEN), expected)
+
+
+def test_an_end_token_inside_a_response_is_not_its_end(attempt):
+    expected = pair([0, 2], [5, 3, 1, 4, 1], [4, 1, 1])
+
+    got = attempt.tokenize_pair("a", " b</s>c", "c</s></s>", encode, EOS_TOKEN)
+
+    assert_equal(got, expected)
 
 
 def test_random_texts_are_split_where_they_differ(attempt):
@@ -205,10 +216,12 @@ def test_a_pair_is_kept_once(attempt):
     # the same ids by another text; and the same texts, preferred the other way round
     spelled = first | {"chosen": first["chosen"] + EOS_TOKEN}
     flipped = first | {"chosen": first["rejected"], "rejected": first["chosen"]}
-    expected = pairs_of([*examples, flipped])
+    # one list of three alone differs
+    others = [first | {key: first[key] + "c"} for key in ("chosen", "rejected")]
+    expected = pairs_of([*examples, flipped, *others])
 
     got = attempt.build_pairs(
-        [*examples, first, spelled, flipped, examples[2], flipped], encode, EOS_TOKEN, 99
+        [*examples, first, spelled, flipped, examples[2], flipped, *others], encode, EOS_TOKEN, 99
     )
 
     assert_equal(got, expected)
@@ -309,6 +322,17 @@ def test_a_pipeline_of_all_three_trains_on_some_response_in_each_row(attempt):
 def test_rejects_an_empty_batch(attempt):
     with pytest.raises(ValueError):
         attempt.collate([], 0, 9)
+
+
+def test_the_same_sequences_split_elsewhere_are_another_pair(attempt):
+    examples = [
+        {"prompt": "c", "chosen": "bb", "rejected": "b "},
+        {"prompt": "cb", "chosen": "b", "rejected": " "},
+    ]
+    expected = pairs_of(examples)
+    assert expected[0] != expected[1]
+
+    assert_equal(attempt.build_pairs(examples, encode, EOS_TOKEN, 99), expected)
 
 
 bench = "tokenising is the caller's, and a batch is built in a millisecond"

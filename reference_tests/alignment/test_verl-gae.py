@@ -208,3 +208,15 @@ def test_rejects_a_batch_with_fewer_than_two_tokens(attempt, tokens):
 
 def test_results_lie_where_the_rewards_do(attempt):
     assert_follows_device(attempt.compute_gae_advantage_return, *make_batch(), 0.9, 0.8)
+
+
+def test_the_variance_survives_a_large_mean(attempt):
+    rewards = 3000 + torch.randn(4, 6)
+    mask = torch.ones(4, 6, dtype=torch.bool)
+    exact = rewards.double()
+    expected = ((exact - exact.mean()) / (exact.var() + 1e-8).sqrt()).float()
+
+    # without gamma an advantage is a reward
+    got, _ = attempt.compute_gae_advantage_return(rewards, torch.zeros(4, 6), mask, 0.0, 0.0)
+
+    assert_close(got, expected, rtol=0.0, atol=5e-3, why="float32 holds 3,000 to 2e-4")

@@ -21,6 +21,6 @@ def orpo_loss(chosen_log_prob, rejected_log_prob, chosen_mask, rejected_mask, *,
     c, r = average(chosen_log_prob, chosen_mask), average(rejected_log_prob, rejected_mask)
     odds = torch.stack([c - _log1mexp(c), r - _log1mexp(r)], dim=1)
     preference = -odds.log_softmax(dim=1)[:, 0]
-    loss = torch.mean(beta * preference - c)
+    loss = torch.mean(beta * preference - c).to(out)
     with torch.no_grad():
-        return loss.to(out), -c.mean().to(out), (odds[:, 0] - odds[:, 1]).to(out)
+        return loss, -c.mean().to(out), (odds[:, 0] - odds[:, 1]).to(out)
