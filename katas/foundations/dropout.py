@@ -28,7 +28,7 @@ def dropout(
         generator: Where all random numbers come from; None is torch's global generator,
             which is left alone otherwise. The generator is on the device of x. It is not
             reseeded: the next call draws another mask, and the same state gives the same
-            mask for x of the same shape and dtype.
+            mask for x of the same shape, strides and dtype.
 
     Returns:
         Shape, dtype and device of x. Kept numbers are computed in float32, or in float64

@@ -19,8 +19,8 @@ def fit_normal(X: Tensor, y: Tensor, *, l2: float = 0.0) -> tuple[Tensor, Tensor
         l2: At least 0.
 
     Returns:
-        w (D,) and b (), both float64 for a float64 X, else float32. All is computed in
-        float64: the equations square the condition of X.
+        w (D,) and b (), both float64 for a float64 X, else float32, on the device of X. All
+        is computed in float64: the equations square the condition of X.
 
         Columns may lie far from 0, such as a million with a spread of 1: for float64 X, w
         is then good to a relative 1e-6. Centre X and y before you form products.

@@ -26,7 +26,7 @@ def logistic_loss(
 
     Returns:
         The objective (), its gradient by w (D,) and by b (): float64 for a float64 X, else
-        float32. All is computed in float64.
+        float32; on the device of X. All is computed in float64.
 
     Raises:
         ValueError: X is not a matrix, y is not a vector, they differ in N, or an entry of
@@ -60,7 +60,8 @@ def fit_logistic(
         steps: How many; 0 leaves zeros.
 
     Returns:
-        w (D,) and b (), float64 for a float64 X, else float32. Computed in float64.
+        w (D,) and b (), float64 for a float64 X, else float32; on the device of X. Computed
+        in float64.
 
     Raises:
         ValueError: As for logistic_loss, with 0 steps too.

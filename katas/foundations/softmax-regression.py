@@ -26,7 +26,7 @@ def softmax_loss(
 
     Returns:
         The objective (), its gradient by W (D, K) and by b (K,): float64 for a float64 X,
-        else float32. All is computed in float64.
+        else float32; on the device of X. All is computed in float64.
 
     Raises:
         ValueError: X is not a matrix, y is not a vector, they differ in N, or a class is
@@ -60,7 +60,8 @@ def fit_softmax(
         steps: How many; 0 leaves zeros.
 
     Returns:
-        W (D, K) and b (K,), float64 for a float64 X, else float32. Computed in float64.
+        W (D, K) and b (K,), float64 for a float64 X, else float32; on the device of X.
+        Computed in float64.
 
     Raises:
         ValueError: As for softmax_loss, with 0 steps too.

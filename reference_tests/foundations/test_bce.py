@@ -216,6 +216,22 @@ def test_accepts_transposed_logits(attempt):
     assert_close(attempt.bce_with_logits(logits.t(), targets.t(), reduction="none"), expected)
 
 
+@pytest.mark.parametrize(
+    "dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64], ids=str
+)
+def test_targets_and_weights_keep_their_digits(attempt, dtype):
+    logits, targets = draw(8, 20)
+    logits = logits.to(dtype)
+    options = {"weight": weights(8, 1), "pos_weight": weights(20), "reduction": "none"}
+    expected = torch_bce(logits.double(), targets, **options)
+    exact = {"rtol": 1e-11, "atol": 1e-12, "why": "float64 has 16 digits"}
+    wide = dtype == torch.float64
+
+    result = attempt.bce_with_logits(logits, targets, **options)
+
+    assert_close(result, expected if wide else expected.float(), **(exact if wide else {}))
+
+
 @pytest.mark.parametrize("shape", [(4,), (1, 3), (4, 1), (3, 4), (1, 4, 3)], ids=str)
 def test_rejects_targets_of_another_shape(attempt, shape):
     with pytest.raises(ValueError):

@@ -271,6 +271,37 @@ def test_float32_logits_give_a_float32_loss(attempt):
     assert_close(attempt.cross_entropy(logits, targets), expected)
 
 
+@pytest.mark.parametrize("rows", [3, 0], ids=["all-ignored", "no-rows"])
+def test_backward_from_a_mean_of_nothing_gives_zeros(attempt, rows):
+    logits = torch.randn(rows, 5, dtype=torch.float64)
+    logits[:, 0] = -math.inf
+    logits.requires_grad_()
+    targets = torch.full((rows,), -100)
+
+    loss = attempt.cross_entropy(logits, targets)
+    loss.backward()
+
+    assert_close(loss, torch.zeros((), dtype=torch.float64))
+    assert_close(logits.grad, torch.zeros(rows, 5, dtype=torch.float64), label="the gradient")
+
+
+def test_a_target_without_probability_costs_infinity(attempt):
+    logits, targets = make_inputs(6, 5)
+    logits[:, 0] = -math.inf
+    targets[2] = 0
+    expected = functional.cross_entropy(logits, targets, reduction="none")
+
+    assert_close(attempt.cross_entropy(logits, targets, reduction="none"), expected)
+
+
+def test_minus_infinity_in_an_ignored_row_adds_nothing_with_label_smoothing(attempt):
+    logits, targets = make_inputs(6, 5)
+    expected = functional.cross_entropy(logits, targets, label_smoothing=0.1)
+    logits[targets == -100, 3] = -math.inf
+
+    assert_close(attempt.cross_entropy(logits, targets, label_smoothing=0.1), expected)
+
+
 @pytest.mark.parametrize("target", [5, 1000, -1, -5], ids=["V", "1000", "minus-1", "minus-V"])
 def test_rejects_a_target_out_of_range(attempt, target):
     logits, targets = make_inputs(6, 5)

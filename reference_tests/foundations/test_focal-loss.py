@@ -244,6 +244,9 @@ def test_rejects_targets_other_than_0_and_1(attempt, target):
 
     with pytest.raises(ValueError):
         attempt.focal_loss(logits, targets)
+    if target == int(target):
+        with pytest.raises(ValueError):
+            attempt.focal_loss(logits, targets.long())
 
 
 def test_rejects_an_unknown_reduction(attempt):

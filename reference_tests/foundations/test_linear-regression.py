@@ -118,12 +118,13 @@ def test_with_a_penalty_columns_may_repeat(attempt):
     assert_close(attempt.fit_normal(X, y, l2=0.5), expected, **EXACT)
 
 
-def test_columns_far_from_zero_keep_their_digits(attempt):
+@pytest.mark.parametrize("l2", [0.0, 0.1], ids="l2={}".format)
+def test_columns_far_from_zero_keep_their_digits(attempt, l2):
     X = torch.randn(50, 3, dtype=torch.float64) + 1e6
-    w = torch.tensor([2.0, -3.0, 5.0], dtype=torch.float64)
-    y = (X - 1e6) @ w + 5
+    y = (X - 1e6) @ torch.tensor([2.0, -3.0, 5.0], dtype=torch.float64) + 5
+    w, _ = ridge(X - 1e6, y, l2)
 
-    found, _ = attempt.fit_normal(X, y)
+    found, _ = attempt.fit_normal(X, y, l2=l2)
 
     assert_close(found, w, rtol=1e-6, atol=0.0, why="the error that the spec allows")
 
@@ -209,6 +210,23 @@ def test_accepts_a_transposed_matrix(attempt):
 
     assert_close(attempt.fit_normal(X, y), expected[0], **EXACT)
     assert_close(attempt.fit_descent(X, y, lr=0.01, steps=2), expected[1], **EXACT)
+
+
+def test_columns_of_a_small_spread_keep_their_digits(attempt):
+    X, y = draw(20, 3)
+    X = 1e-4 * X
+    expected = least_squares(X, y)
+
+    assert_close(attempt.fit_normal(X, y), expected, **EXACT)
+
+
+def test_descent_is_computed_in_float64(attempt):
+    # in float32 the small numbers are lost beside the large ones
+    X = torch.tensor([[2.0**27], [3.0], [1.0], [-(2.0**27)], [5.0]])
+    y = torch.ones(5)
+    w, b = descend(X, y, 0.01, 1)
+
+    assert_close(attempt.fit_descent(X, y, lr=0.01, steps=1), (w.float(), b.float()))
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,30 @@ def test_accepts_a_transposed_matrix(attempt):
     assert_close(attempt.fit_logistic(X, y, lr=0.1, steps=2), expected[1], label="the fit")
 
 
+@pytest.mark.parametrize("wide", [False, True], ids=["float32-weights", "float64-weights"])
+def test_scores_of_float32_inputs_are_computed_in_float64(attempt, wide):
+    # the score is 1; in float32 it is 0
+    large = 2.0**30
+    X, w = torch.tensor([[large, 1.0, -large]]), torch.ones(3)
+    if wide:
+        X, w = torch.ones(1, 2), torch.tensor([large + 1, -large], dtype=torch.float64)
+    y, b = torch.tensor([0]), torch.zeros((), dtype=w.dtype)
+    exact = X.double(), y, w.double(), b.double()
+    expected = tuple(part.float() for part in (objective(*exact), *slopes(*exact)))
+
+    assert_close(attempt.logistic_loss(X, y, w, b), expected, label="loss and gradients")
+    assert_close(attempt.predict_proba(X, w, b), torch.sigmoid(torch.ones(1)), label="probability")
+
+
+def test_the_fit_of_float32_inputs_is_computed_in_float64(attempt):
+    # in float32 the small numbers are lost beside the large ones
+    X = torch.tensor([[2.0**27], [3.0], [1.0], [-(2.0**27)], [5.0]])
+    y = torch.zeros(5, dtype=torch.int64)
+    w, b = descend(X, y, 0.1, 1)
+
+    assert_close(attempt.fit_logistic(X, y, lr=0.1, steps=1), (w.float(), b.float()))
+
+
 @pytest.mark.parametrize(
     "of_X, of_y",
     [

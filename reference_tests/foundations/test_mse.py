@@ -185,6 +185,19 @@ def test_accepts_transposed_numbers(attempt):
     assert_close(attempt.mse_gradient(pred, target), expected[1], label="the gradient")
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["pred", "target"])
+def test_the_digits_of_a_float64_input_count(attempt, first):
+    near = 1 + torch.rand(4, 5)
+    far = near.double() + 1e-9 * (1 + torch.rand(4, 5, dtype=torch.float64))
+    pred, target = (far, near) if first else (near, far)
+    expected = F.mse_loss(pred.double(), target.double())
+    gradient = slope(pred.double(), target.double(), "mean").to(pred.dtype)
+    tolerance = {"rtol": 1e-5, "atol": 0.0, "why": "in float32 the differences vanish"}
+
+    assert_close(attempt.mse_loss(pred, target), expected, **tolerance, label="the loss")
+    assert_close(attempt.mse_gradient(pred, target), gradient, **tolerance, label="the gradient")
+
+
 @pytest.mark.parametrize("name", ["mse_loss", "mse_gradient"])
 @pytest.mark.parametrize("shape", [(4,), (1, 3), (4, 1), (3, 4), (1, 4, 3), ()], ids=str)
 def test_rejects_targets_of_another_shape(attempt, name, shape):

@@ -212,6 +212,32 @@ def test_accepts_a_transposed_matrix(attempt):
     assert_close(attempt.fit_softmax(X, y, 4, lr=0.1, steps=2), expected[1], label="the fit")
 
 
+@pytest.mark.parametrize("wide", [False, True], ids=["float32-weights", "float64-weights"])
+def test_scores_of_float32_inputs_are_computed_in_float64(attempt, wide):
+    # the scores are 1 and 0; in float32 both are 0
+    large = 2.0**30
+    X, W = torch.tensor([[large, 1.0, -large]]), torch.tensor([[1.0, 0.0]] * 3)
+    if wide:
+        X, W = (
+            torch.ones(1, 2),
+            torch.tensor([[large + 1, 0.0], [-large, 0.0]], dtype=torch.float64),
+        )
+    y, b = torch.tensor([1]), torch.zeros(2, dtype=W.dtype)
+    exact = X.double(), y, W.double(), b.double()
+    expected = tuple(part.float() for part in (objective(*exact), *slopes(*exact)))
+
+    assert_close(attempt.softmax_loss(X, y, W, b), expected, label="loss and gradients")
+
+
+def test_the_fit_of_float32_inputs_is_computed_in_float64(attempt):
+    # in float32 the small numbers are lost beside the large ones
+    X = torch.tensor([[2.0**27], [3.0], [1.0], [-(2.0**27)], [5.0]])
+    y = torch.zeros(5, dtype=torch.int64)
+    W, b = descend(X, y, 2, 0.1, 1)
+
+    assert_close(attempt.fit_softmax(X, y, 2, lr=0.1, steps=1), (W.float(), b.float()))
+
+
 @pytest.mark.parametrize(
     "of_X, of_y",
     [

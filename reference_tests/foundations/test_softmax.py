@@ -237,6 +237,15 @@ def test_a_second_call_gives_the_same(attempt, name):
     assert_close(getattr(attempt, name)(x, 0), first)
 
 
+@BOTH
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_minus_infinity_is_below_every_finite_number(attempt, name, dtype):
+    x = torch.tensor([[-1e4, -INF, -2e4], [-INF, -1e30, -INF], [-1e9, -1e9, -INF]], dtype=dtype)
+    expected = getattr(functional, name)(x, -1)
+
+    assert_close(getattr(attempt, name)(x), expected)
+
+
 def bench(attempt, size, device):
     """Size is the vocabulary: 64 rows in float32, along the last axis."""
     x = draw(64, size, dtype=torch.float32).to(device)
