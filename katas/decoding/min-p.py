@@ -44,7 +44,7 @@ def min_p_sample(
 
     Returns:
         (B,) int64, indices into V, on the device of logits. All is computed in at least
-        float32.
+        float32; float64 logits may be rounded to float32 first.
 
     Raises:
         ValueError: min_p is not in [0, 1], or repetition_penalty or temperature is not

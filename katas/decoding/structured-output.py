@@ -34,11 +34,11 @@ def allowed_tokens(schema: dict[str, Any], text: str, vocab: list[str], eos: int
     character. They may be empty, and hold any other character, written as it is.
 
     Args:
-        schema: As above, nested to any depth.
+        schema: As above, nested up to 100 deep.
         text: What has been written so far: the start of a document, or the whole of one;
-            never anything else. It may be long: an array of 300 values, each of which fits
-            two of its schemas, must not need 2^300 steps, nor go beyond Python's recursion
-            limit.
+            never anything else. It may be long: a string of 3000 characters, or an array of
+            300 values, each of which fits two of its schemas, must not need 2^300 steps, nor
+            go beyond Python's recursion limit.
         vocab: V strings, one or more characters each. What stands at eos does not matter.
         eos: The token that ends the text.
 

@@ -37,7 +37,8 @@ def typical_sample(
             tokens; each call moves it on.
 
     Returns:
-        (B,) int64, indices into V. All is computed in at least float32.
+        (B,) int64, indices into V. All is computed in at least float32; float64 logits
+        may be rounded to float32 first.
 
     Raises:
         ValueError: mass is not in (0, 1], or temperature is not greater than 0.

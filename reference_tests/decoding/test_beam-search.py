@@ -138,16 +138,32 @@ def test_finished_hypotheses_take_no_place_from_the_living(attempt):
     check(attempt, Tree(1, branches), [0], [1, 0], 0.245, beams=2, max_new_tokens=2, eos=2)
 
 
+def test_as_many_live_on_if_several_finish_at_once(attempt):
+    # eos comes first and second in step 2; (0, 0) is fourth, lives on and leads to 0.0588
+    branches = {(): [0.5, 0.4, 0.1], (0,): [0.12, 0.08, 0.8], (1,): [0.25, 0.05, 0.7]}
+    model = Tree(1, {**branches, (0, 0): [0.98, 0.01, 0.01]})
+
+    check(attempt, model, [0], [0, 0, 0], 0.0588, penalty=3.0, beams=2, max_new_tokens=3, eos=2)
+
+
 def test_an_eos_below_the_first_beams_is_dropped(attempt):
     model = Tree(1, {(): [0.5, 0.1, 0.4], (0,): [0.6, 0.3, 0.1]})
 
     check(attempt, model, [0], [0, 0], 0.3, penalty=0.0, beams=1, max_new_tokens=2, eos=2)
 
 
-def test_the_search_goes_on_after_the_first_eos(attempt):
+@pytest.mark.parametrize("beams", [1, 2], ids="beams={}".format)
+def test_the_search_goes_on_after_the_first_eos(attempt, beams):
     model = Tree(1, {(): [0.4, 0.1, 0.5], (0,): [0.05, 0.9, 0.05], (0, 1): [0.9, 0.05, 0.05]})
 
-    check(attempt, model, [0], [0, 1, 0], 0.324, beams=2, max_new_tokens=3, eos=2)
+    check(attempt, model, [0], [0, 1, 0], 0.324, beams=beams, max_new_tokens=3, eos=2)
+
+
+def test_with_a_negative_penalty_the_next_step_may_still_win(attempt):
+    # 2 log 0.7252 = -0.64 beats log 0.25 = -1.39; in step 10 no score is above 10 log 0.74 = -3.01
+    model = Tree(1, {(): [0.74, 0.01, 0.25], (0,): [0.01, 0.01, 0.98]})
+
+    check(attempt, model, [0], [0, 2], 0.7252, penalty=-1.0, beams=2, max_new_tokens=10, eos=2)
 
 
 def test_a_finished_text_wins_over_later_ones_that_score_less(attempt):
@@ -307,13 +323,14 @@ def test_tokens_are_made_on_the_device_of_the_prompt(attempt):
 
 
 def test_gradients_are_off_while_the_model_runs(attempt):
-    model = Prefix(V=6)
-    with torch.enable_grad():
-        attempt.beam_search(model, torch.tensor([1, 2]), beams=2, max_new_tokens=3)
-        after = torch.is_grad_enabled()
+    for before in (True, False):
+        model = Prefix(V=6)
+        with torch.set_grad_enabled(before):
+            attempt.beam_search(model, torch.tensor([1, 2]), beams=2, max_new_tokens=3)
+            after = torch.is_grad_enabled()
 
-    assert_equal(model.grad_modes, [False] * 3, label="whether gradients are on, in each call")
-    assert_equal(after, True, label="whether gradients are on after the call")
+        assert_equal(model.grad_modes, [False] * 3, label="whether gradients are on, in each call")
+        assert_equal(after, before, label="whether gradients are on after the call")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Models are tables: their likeliest tokens are known, and none is near another in logit."""
+"""Models are tables: their likeliest tokens are known."""
 
 import pytest
 import torch
@@ -176,6 +176,27 @@ def test_of_equal_logits_the_lower_index_is_taken(attempt):
     assert_equal(result, expected, label="tokens")
 
 
+@pytest.mark.parametrize(
+    "dtype, low, high",
+    [
+        pytest.param(torch.bfloat16, 0.001, 0.0011, id="bfloat16"),
+        pytest.param(torch.float32, 1e-9, 2e-9, id="float32"),
+        pytest.param(torch.float64, 1.0, 1.0 + 1e-12, id="float64"),
+    ],
+)
+def test_logits_that_are_nearly_equal_are_told_apart(attempt, dtype, low, high):
+    def model(tokens):
+        logits = torch.zeros(*tokens.shape, 32, dtype=dtype)
+        logits[..., 5], logits[..., 20] = low, high
+        return logits
+
+    expected = torch.tensor([[1, 20, 20], [2, 20, 20]])
+
+    result = attempt.greedy_decode(model, torch.tensor([[1], [2]]), max_new_tokens=2)
+
+    assert_equal(result, expected, label="tokens")
+
+
 def test_logits_below_zero_and_of_minus_infinity_are_no_zeros(attempt):
     def model(tokens):
         row = torch.tensor([-torch.inf, -9.0, -3.0, -torch.inf, -4.0])
@@ -215,13 +236,14 @@ def test_max_new_tokens_of_0_gives_the_prompt(attempt):
 
 
 def test_gradients_are_off_while_the_model_runs(attempt):
-    model = Prefix()
-    with torch.enable_grad():
-        attempt.greedy_decode(model, torch.tensor([[1, 2]]), max_new_tokens=3)
-        after = torch.is_grad_enabled()
+    for before in (True, False):
+        model = Prefix()
+        with torch.set_grad_enabled(before):
+            attempt.greedy_decode(model, torch.tensor([[1, 2]]), max_new_tokens=3)
+            after = torch.is_grad_enabled()
 
-    assert_equal(model.grad_modes, [False] * 3, label="whether gradients are on, in each call")
-    assert_equal(after, True, label="whether gradients are on after the call")
+        assert_equal(model.grad_modes, [False] * 3, label="whether gradients are on, in each call")
+        assert_equal(after, before, label="whether gradients are on after the call")
 
 
 def test_all_is_made_on_the_device_of_the_prompt(attempt):

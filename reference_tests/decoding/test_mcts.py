@@ -250,6 +250,37 @@ def test_value_and_policy_are_called_once_for_each_text(attempt, reference, seed
     assert_equal(finished, [], label="the finished texts for which policy is called")
 
 
+def test_a_value_of_0_is_a_value(attempt):
+    valued = []
+
+    def value(text):
+        valued.append(text)
+        return -0.5 if text[-1] == 0 else 0.0
+
+    # child 1 is reached first, then child 0, then both again
+    _, best = attempt.search_tokens(
+        lambda text: [0.4, 0.6], value, (9,), simulations=8, max_new_tokens=1
+    )
+
+    assert_equal(best, (1,), label="best")
+    expected = [(9,), (9, 0), (9, 1)]
+    assert_equal(sorted(valued), expected, label="the texts for which value is called")
+
+
+def test_what_policy_returns_is_left_as_it_is(attempt, seed):
+    tree, returned = Tree(seed, 3), []
+
+    def policy(text):
+        priors = tree.policy(text)
+        returned.append((priors, list(priors)))
+        return priors
+
+    attempt.search_tokens(policy, tree.value, (8,), simulations=40, max_new_tokens=3, c=0.7)
+
+    after, before = [list(lists) for lists in zip(*returned, strict=True)]
+    assert_equal(after, before, label="what policy returned, after the search")
+
+
 def test_each_simulation_evaluates_one_text(attempt, seed):
     tree = Tree(seed, 6)
 

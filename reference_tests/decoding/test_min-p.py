@@ -196,12 +196,25 @@ def test_large_logits_do_not_overflow(attempt, seed):
     assert_follows(attempt, row, [], exact(row, [], 0.1), seed, min_p=0.1, N=3000)
 
 
+def test_logits_very_far_below_zero_do_not_vanish(attempt, seed):
+    # below -1e9 as they are and below -1e4 once divided, both exact in float32
+    row = -(2.0**30) - 2**16 * torch.tensor([1.0, 2.0, 0.0, 2.5, 9.0])
+    row = torch.cat([row, torch.tensor([-torch.inf])])
+
+    expected = exact(row, [], 0.3, temperature=2**16)
+    assert_follows(attempt, row, [], expected, seed, min_p=0.3, N=3000, temperature=2.0**16)
+
+
 def test_bfloat16_logits_are_computed_in_float32(attempt, seed):
     # divided by 0.7 in bfloat16, where the step is 1 here, the last two would be equal
     row = torch.tensor([100.0, 99.5, 99.0, 98.5], dtype=torch.bfloat16)
     expected = exact(row, [], 0.01, temperature=0.7)
 
     assert_follows(attempt, row, [], expected, seed, min_p=0.01, temperature=0.7)
+
+    seen = [0, 1, 2, 3]
+    expected = exact(row, seen, 0.01, penalty=0.7)
+    assert_follows(attempt, row, seen, expected, seed, min_p=0.01, repetition_penalty=0.7)
 
 
 def test_without_context_the_penalty_changes_nothing(attempt, seed):

@@ -72,21 +72,27 @@ def test_strings(attempt):
     assert_following(
         attempt, STRING, ("", '"'), ('"', IN_STRING), ('"a b{', IN_STRING), ('"ab"', "$")
     )
+    assert_words(attempt, STRING, '"', ["\x7f", "\xa0", "\u2028", "日"], ["\x1f", "\x00"])
 
 
 def test_values_of_an_enum(attempt):
-    schema = {"enum": ["red", "rose", True, None, 40]}
+    schema = {"enum": ["red", "rose", True, None, 40, 1, 0, False]}
     assert_following(
         attempt,
         schema,
-        ("", '"tn4'),
+        ("", '"tn410f'),
         ('"r', "eo"),
         ('"red', '"'),
         ('"red"', "$"),
         ("4", "0"),
         ("40", "$"),
         ("nu", "l"),
+        ("1", "$"),
+        ("0", "$"),
+        ("f", "a"),
     )
+    # to Python 1 == True and 0 == False
+    assert_following(attempt, {"enum": [False, 0, True, 1]}, ("", "f0t1"))
 
 
 def test_a_value_of_an_enum_may_begin_as_another_does(attempt):
@@ -149,6 +155,14 @@ def test_arrays_hold_as_many_values_as_they_must(attempt):
         ("[true,true,true", "]"),
     )
     assert_following(attempt, {"type": "array", "items": BOOLEAN, "maxItems": 0}, ("[", "]"))
+    assert_following(
+        attempt,
+        {"type": "array", "items": BOOLEAN, "minItems": 2},
+        ("[", "tf"),
+        ("[true", ","),
+        ("[true,true", ",]"),
+        ("[true,true,true", ",]"),
+    )
 
 
 def test_any_of_several_schemas(attempt):
@@ -251,6 +265,16 @@ def test_a_long_array_whose_values_fit_two_schemas_is_read(attempt):
     assert_words(attempt, schema, text, [], ["1", "]"], eos=True, name=name)
 
 
+def test_a_long_text_is_read(attempt):
+    # in characters, three times Python's recursion limit, and twice
+    name = "a string of 3000 characters"
+    assert_words(attempt, STRING, '"' + "a" * 3000, ["a", '"'], ["\n"], name=name)
+    choices = {"anyOf": [{"enum": [1, 1234567]}, INTEGER]}
+    schema = {"type": "array", "items": choices, "maxItems": 300}
+    text, name = "[" + "1234567," * 298, "[ and 1234567, 298 times"
+    assert_words(attempt, schema, text, ["1,1]", "12"], ["]", "1,1,"], name=name)
+
+
 def test_characters_beyond_ascii_are_written_as_they_are(attempt):
     schema = {"type": "object", "properties": {"né": {"enum": ["é", "ab"]}}}
     assert_following(
@@ -282,9 +306,9 @@ def test_only_allowed_tokens_are_drawn(attempt, seed):
     assert_distribution(tokens, expected, label="tokens")
 
 
-def test_a_logit_of_minus_infinity_is_never_drawn(attempt, seed):
+def test_what_is_allowed_is_drawn_however_unlikely_but_never_at_minus_infinity(attempt, seed):
     vocab, generator = ["t", "x", "f", "<eos>"], seeded(seed)
-    logits = torch.tensor([-torch.inf, 9.0, -50.0, 0.0])
+    logits = torch.tensor([-torch.inf, 9.0, -3e9, 0.0])
 
     tokens = [
         attempt.constrained_sample(logits, BOOLEAN, "", vocab, 3, generator=generator)

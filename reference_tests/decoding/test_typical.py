@@ -128,7 +128,7 @@ def test_of_equal_logits_the_lower_indices_are_kept(attempt, seed):
 @pytest.mark.parametrize("temperature", [0.5, 2.0], ids="temperature={}".format)
 def test_temperature_comes_before_the_set_is_chosen(attempt, seed, temperature):
     # at 0.5 token 3 alone is kept, at 2.0 tokens 1 and 0; at 1.0 tokens 1 and 3
-    row = torch.tensor([0.15, 0.3, 0.05, 0.5]).log()
+    row = torch.tensor([0.15, 0.3, 0.05, 0.5], dtype=torch.float64).log()
     expected = exact(row, 0.5, temperature)
 
     assert_follows(attempt, row, expected, seed, mass=0.5, temperature=temperature)
@@ -136,7 +136,8 @@ def test_temperature_comes_before_the_set_is_chosen(attempt, seed, temperature):
 
 @pytest.mark.parametrize("mass", [0.3, 1.0], ids="mass={}".format)
 def test_a_logit_of_minus_infinity_is_never_drawn(attempt, seed, mass):
-    row = torch.tensor([-torch.inf, 0.2, -torch.inf, 1.3, -1.0, -torch.inf])
+    # ranked 4, 3, 1, 5; with H = 0 token 3 comes first, with nan token 1
+    row = torch.tensor([0.0, 0.1, 0.0, 0.6, 0.25, 0.05]).log()
 
     assert_follows(attempt, row, exact(row, mass), seed, mass=mass, N=3000)
 
@@ -153,6 +154,15 @@ def test_large_logits_do_not_overflow(attempt, seed):
     row = torch.tensor([100_000.0, 100_001.0, 99_999.5, -100_000.0])
 
     assert_follows(attempt, row, exact(row, 0.8), seed, mass=0.8, N=3000)
+
+
+def test_logits_very_far_below_zero_do_not_vanish(attempt, seed):
+    # below -1e9 as they are and below -1e4 once divided, both exact in float32
+    row = -(2.0**30) - 2**16 * torch.tensor([1.0, 2.0, 0.0, 2.5, 9.0])
+    row = torch.cat([row, torch.tensor([-torch.inf])])
+
+    expected = exact(row, 0.5, 2**16)
+    assert_follows(attempt, row, expected, seed, mass=0.5, N=3000, temperature=2.0**16)
 
 
 def test_bfloat16_logits_are_computed_in_float32(attempt, seed):
