@@ -31,7 +31,7 @@ def agg_loss(
     sums is then the loss of the whole batch.
 
     Args:
-        loss_mat: (B, T), any floating dtype, the loss of each token.
+        loss_mat: (B, T), T >= 1, any floating dtype, the loss of each token.
         loss_mask: (B, T) bool. The true positions of a row need not be contiguous.
         loss_agg_mode: One of the four names above.
         dp_size: How many processes share the batch.

@@ -45,7 +45,8 @@ def compute_policy_loss(
         constants, even if they require one or are log_prob itself.
         The rest carries no gradient. pg_clipfrac: the share of tokens where clipped >
         unclipped. ppo_kl: the mean of -log_ratio, after its clamp. pg_clipfrac_lower:
-        the share of tokens with A < 0 where max(unclipped, clipped) > -A * clip_ratio_c.
+        the share of response tokens where A < 0 and max(unclipped, clipped) is above
+        -A * clip_ratio_c.
         What stands where response_mask is false, even inf or NaN, changes neither the
         results nor the gradient, which is 0 there.
 

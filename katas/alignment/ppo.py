@@ -120,10 +120,11 @@ def ppo_update(
 
     Args:
         policy, critic: As above. Trained in place. They may share parameters.
-        ref: As above. Frozen: it is not changed, and its parameters get no gradient.
-        optimizer: Holds the parameters of policy and critic. Call its zero_grad() and step()
-            without arguments, and nothing else of it. One step for each mini-batch. Gradients
-            that lie in the parameters at the start have no effect.
+        ref: As above. Frozen: its weights and buffers are not changed, and its parameters get
+            no gradient.
+        optimizer: Holds the parameters of policy and critic. Call its zero_grad() and step(),
+            and nothing else of it. One step for each mini-batch. Gradients that lie in the
+            parameters at the start have no effect.
         input_ids, response_mask, scores, beta, gamma, lam: As above.
         cliprange: How far a ratio may move from 1 for free.
         cliprange_value: How far a value may move for free, in units of the value.

@@ -223,6 +223,16 @@ def test_float32_stays_float32(attempt, mode):
     assert_close(attempt.agg_loss(*batch, mode), expected)
 
 
+@EVERY_MODE
+def test_float64_is_computed_in_float64(attempt, mode):
+    # float32 is spaced 8 apart here; in each row the large numbers cancel
+    loss_mat = 1 + torch.rand(2, 2) + 1e8 * scalar([[1.0, -1.0], [-1.0, 1.0]])
+    loss_mask = torch.ones(2, 2, dtype=torch.bool)
+    expected = row_by_row(loss_mat, loss_mask, mode)
+
+    assert_close(attempt.agg_loss(loss_mat, loss_mask, mode), expected)
+
+
 def test_the_loss_lies_where_loss_mat_does(attempt):
     for mode in MODES:
         assert_follows_device(attempt.agg_loss, *make_batch(), mode)
@@ -245,5 +255,9 @@ def test_rejects_other_modes(attempt, mode):
     ],
 )
 def test_one_of_many_processes_needs_the_global_count(attempt, mode, counts):
-    with pytest.raises(ValueError):
-        attempt.agg_loss(*make_batch(), mode, dp_size=2, **counts)
+    loss_mat, loss_mask = make_batch()
+
+    # with tokens and without any
+    for mask in (loss_mask, torch.zeros_like(loss_mask)):
+        with pytest.raises(ValueError):
+            attempt.agg_loss(loss_mat, mask, mode, dp_size=2, **counts)

@@ -260,5 +260,27 @@ def test_half_precision_is_computed_in_float32(attempt, dtype):
     assert_close(attempt.dapo_loss(*batch), exact.float())
 
 
+def test_many_tokens_in_half_precision_are_computed_in_float32(attempt):
+    # bfloat16 rounds 297 to 296, and each difference by 1/256 to a multiple of 1/64
+    log_prob = torch.full((3, 99), -0.5 - 1 / 256)
+    old_log_prob = -3 - torch.randint(32, (3, 99)) / 64
+    tensors = [x.bfloat16() for x in (log_prob, old_log_prob, -1 - torch.rand(3))]
+    mask = torch.ones(3, 99, dtype=torch.bool)
+    exact, _ = token_by_token(*(x.double() for x in tensors), mask, 0.2, 0.28)
+
+    got = attempt.dapo_loss(*tensors, mask)
+
+    assert_close(got, exact.float(), rtol=1e-4, atol=1e-5, why="sums of 297 terms in float32")
+
+
+def test_float64_is_computed_in_float64(attempt):
+    # float32 is spaced 1/1024 apart here
+    log_prob, old_log_prob, *rest = make_batch()
+    batch = log_prob - 10_000, old_log_prob - 10_000, *rest
+    _, expected = token_by_token(*batch, **WIDE)
+
+    assert_close(gradient_of(attempt, *batch, **WIDE), expected, label="the gradient of log_prob")
+
+
 def test_the_loss_lies_where_log_prob_does(attempt):
     assert_follows_device(attempt.dapo_loss, *make_batch())

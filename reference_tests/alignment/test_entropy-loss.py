@@ -111,10 +111,12 @@ def never_drawn():
     return logits, response_mask
 
 
-def test_a_token_that_is_never_drawn_adds_nothing(attempt):
+@pytest.mark.parametrize("level", [0.0, 30_000.0, -30_000.0], ids=["usual", "high", "low"])
+def test_a_token_that_is_never_drawn_adds_nothing(attempt, level):
     logits, response_mask = never_drawn()
-    # their p is 0 with any logit that is very small
-    expected = from_torch(logits.clamp(min=-5000), response_mask)
+    logits += level
+    # their p is 0 with any logit that is far below the others
+    expected = from_torch(logits.clamp(min=level - 5000), response_mask)
 
     assert_close(attempt.compute_entropy_loss(logits, response_mask), expected)
 
@@ -126,11 +128,12 @@ def test_a_token_that_is_never_drawn_has_gradient_zero(attempt):
     assert_close(gradient_of(attempt, *batch), expected, label="the gradient of logits")
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("level", [30_000.0, -30_000.0], ids=["high", "low"])
-def test_the_level_of_the_logits_does_not_count(attempt, level):
-    logits, response_mask = make_batch(dtype=torch.float32)
-    logits = logits + level  # spaced 1/512 apart
-    expected = from_torch(logits.double(), response_mask).float()
+def test_the_level_of_the_logits_does_not_count(attempt, level, dtype):
+    logits, response_mask = make_batch(dtype=dtype)
+    logits = logits + level  # float32 is spaced 1/512 apart here
+    expected = from_torch(logits.double(), response_mask).to(dtype)
 
     assert_close(attempt.compute_entropy_loss(logits, response_mask), expected)
 
@@ -172,7 +175,8 @@ def test_without_response_tokens_loss_and_gradient_are_zero(attempt):
     ids=["bfloat16", "float16", "float32"],
 )
 def test_half_precision_is_computed_in_float32(attempt, dtype):
-    logits, response_mask = make_batch(3, 5, 300, dtype=dtype)
+    logits, response_mask = make_batch(3, 99, 300, dtype=dtype)
+    response_mask[:] = True  # 297 tokens: bfloat16 has 296 and 298
     expected = from_torch(logits.double(), response_mask).float()
 
     assert_close(attempt.compute_entropy_loss(logits, response_mask), expected)

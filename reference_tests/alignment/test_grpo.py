@@ -83,7 +83,8 @@ def test_advantages_match_a_case_worked_by_hand(attempt):
     ],
 )
 def test_each_group_is_standardised_by_itself(attempt, B, group_size):
-    rewards = 3 + torch.arange(B) + 2 * torch.randn(B, dtype=torch.float64)
+    # float32 is spaced 6e-5 apart here
+    rewards = 1000 + torch.arange(B) + 2 * torch.randn(B, dtype=torch.float64)
     groups = rewards.split(group_size)
     expected = torch.cat([(group - group.mean()) / (group.std() + 0.1) for group in groups])
 
@@ -128,6 +129,16 @@ def test_advantages_of_half_precision_are_computed_in_float32(attempt, dtype):
     got = attempt.group_advantages(rewards, group_size=4, eps=0.1)
 
     assert_close(got, expected.flatten().float())
+
+
+def test_the_level_of_the_rewards_does_not_count(attempt):
+    # float32 holds the sum of four such squares, 2 above a multiple of 4, only in steps of 4
+    rewards = (3000 + torch.randint(900, (3, 1)) + torch.tensor([-1, 0, 1, 0])).flatten().float()
+    expected = torch.tensor([-1.0, 0.0, 1.0, 0.0] * 3) / math.sqrt(2 / 3)
+
+    got = attempt.group_advantages(rewards, group_size=4)
+
+    assert_close(got, expected, rtol=0.01, atol=0.01, why="means near 3,000 in float32")
 
 
 @pytest.mark.parametrize(
@@ -350,6 +361,30 @@ def test_half_precision_is_computed_in_float32(attempt, reference):
     exact = reference.grpo_loss(*(x.double() for x in batch[:4]), batch[4], beta=0.5)
 
     assert_close(attempt.grpo_loss(*batch, beta=0.5), exact.float())
+
+
+def test_many_tokens_in_half_precision_are_computed_in_float32(attempt, reference):
+    # bfloat16 rounds 257 to 256, and each difference by 1/256 to a multiple of 1/64
+    log_prob = torch.full((2, 257), -0.5 - 1 / 256)
+    old_log_prob, ref_log_prob = -3 - torch.randint(32, (2, 2, 257)) / 64
+    tensors = [x.bfloat16() for x in (log_prob, old_log_prob, ref_log_prob, -1 - torch.rand(2))]
+    response_mask = torch.ones(2, 257, dtype=torch.bool)
+    exact = reference.grpo_loss(*(x.double() for x in tensors), response_mask, beta=8.0)
+
+    got = attempt.grpo_loss(*tensors, response_mask, beta=8.0)
+
+    assert_close(got, exact.float(), rtol=1e-4, atol=1e-5, why="sums of 257 terms in float32")
+
+
+def test_float64_is_computed_in_float64(attempt, reference):
+    # float32 is spaced 1/1024 apart here
+    log_prob, old_log_prob, ref_log_prob, *rest = make_batch()
+    batch = log_prob - 10_000, old_log_prob - 10_000, ref_log_prob - 10_000, *rest
+    expected = gradient_of(reference, *batch, beta=0.5)
+
+    got = gradient_of(attempt, *batch, beta=0.5)
+
+    assert_close(got, expected, label="the gradient of log_prob")
 
 
 def test_float32_stays_float32(attempt, reference):

@@ -32,6 +32,7 @@ def per_token(batch):
     log_prob, old_log_prob, advantages, response_mask = batch
     scale = 0.5 + torch.rand(log_prob.shape, dtype=torch.float64).to(log_prob.dtype)
     flip = torch.where(torch.rand(log_prob.shape) < 0.3, -1, 1)
+    flip[:, 0] = 1  # so that each draw has a clipped token in row 4
     return [log_prob, old_log_prob, advantages[:, None] * scale * flip, response_mask]
 
 
@@ -72,10 +73,10 @@ def by_hand(batch, clip_low=3e-4, clip_high=4e-4):
     return (scalar(loss), scalar(fraction)), gradient
 
 
-def check(got, expected):
+def check(got, expected, **tolerance):
     assert len(got) == 2, f"expected two results, got {len(got)}"
     for name, value, want in zip(NAMES, got, expected, strict=True):
-        assert_close(value, want, label=name)
+        assert_close(value, want, label=name, **tolerance)
 
 
 def gradient_of(function, log_prob, *rest, **options):
@@ -115,6 +116,19 @@ def test_matches_a_case_worked_by_hand(attempt):
     check(attempt.gspo_loss(log_prob, old_log_prob, advantages, mask, **WIDE), expected)
     wide = attempt.gspo_loss(log_prob, old_log_prob, advantages, mask, clip_low=0.75, clip_high=9.0)
     check(wide, uncut)
+
+
+@BOTH
+def test_a_long_response_does_not_overflow(attempt, name):
+    # ratios e and 1/e, whose products over 800 tokens are beyond float64
+    log_prob = torch.full((2, 800), -3.0, dtype=torch.float64)
+    old_log_prob = log_prob + scalar([[-1.0], [1.0]])
+    advantages, mask = scalar([-2.0, 2.0]), torch.ones(2, 800, dtype=torch.bool)
+    if name == "gspo_token_loss":
+        advantages = advantages[:, None].expand(2, 800)
+    expected = scalar(math.e - 1 / math.e), scalar(0.0)
+
+    check(getattr(attempt, name)(log_prob, old_log_prob, advantages, mask), expected)
 
 
 @BOTH
@@ -228,7 +242,8 @@ def test_every_response_weighs_the_same(attempt):
 @BOTH
 def test_an_empty_response_adds_zero_and_still_counts(attempt, name):
     batch = batch_for(name)
-    batch[3][1] = batch[3][4] = False
+    # one that was clipped, one that was not
+    batch[3][1] = batch[3][3] = False
     expected, gradient = by_hand(batch, **WIDE)
 
     check(getattr(attempt, name)(*batch, **WIDE), expected)
@@ -335,6 +350,35 @@ def test_half_precision_is_computed_in_float32(attempt, name, dtype):
     got = getattr(attempt, name)(*batch, **WIDE)
 
     check(got, [x.float() for x in exact])
+
+
+@BOTH
+def test_many_tokens_in_half_precision_are_computed_in_float32(attempt, name):
+    # bfloat16 rounds 257 to 256, and each difference by 1/256 to a multiple of 1/64
+    log_prob = torch.full((2, 257), -0.5 - 1 / 256)
+    old_log_prob = -3 - torch.randint(32, (2, 257)) / 64
+    advantages, mask = -1 - torch.rand(2), torch.ones(2, 257, dtype=torch.bool)
+    if name == "gspo_token_loss":
+        advantages = advantages[:, None].expand(2, 257)
+    tensors = [x.bfloat16() for x in (log_prob, old_log_prob, advantages)]
+    exact, _ = by_hand([*(x.double() for x in tensors), mask])
+
+    got = getattr(attempt, name)(*tensors, mask)
+
+    why = "sums of 257 terms in float32"
+    check(got, [x.float() for x in exact], rtol=1e-4, atol=1e-5, why=why)
+
+
+@BOTH
+def test_float64_is_computed_in_float64(attempt, name):
+    # float32 is spaced 1/1024 apart here
+    log_prob, old_log_prob, *rest = batch_for(name)
+    batch = log_prob - 10_000, old_log_prob - 10_000, *rest
+    expected, gradient = by_hand(batch, **WIDE)
+
+    check(getattr(attempt, name)(*batch, **WIDE), expected)
+    got = gradient_of(getattr(attempt, name), *batch, **WIDE)
+    assert_close(got, gradient, label="the gradient of log_prob")
 
 
 @BOTH

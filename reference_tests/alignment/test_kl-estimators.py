@@ -228,6 +228,28 @@ def test_a_token_that_is_never_drawn_adds_nothing(attempt, kind):
     check(attempt.bias_and_variance(logits, ref_logits, kind), expected)
 
 
+def test_a_rare_token_counts(attempt):
+    # the policy's probability is 2.5e-14, the reference's 0.3: p * r is 0.3 as well
+    logits, ref_logits = scalar([0.0, -30.0, 1.0]), scalar([0.0, 0.5, 1.0])
+    expected = by_hand(logits, ref_logits, "k3")
+
+    check(attempt.bias_and_variance(logits, ref_logits, "k3"), expected)
+
+
+@KINDS
+def test_bias_and_variance_of_float32_are_float32(attempt, kind):
+    logits, ref_logits = make_logits(3, 6, dtype=torch.float32)
+    pairs = [by_hand(*row, kind) for row in zip(logits.double(), ref_logits.double(), strict=True)]
+    expected = [torch.stack(column).float() for column in zip(*pairs, strict=True)]
+
+    got = attempt.bias_and_variance(logits, ref_logits, kind)
+
+    assert len(got) == 2, f"expected two results, got {len(got)}"
+    for name, value, want in zip(("bias", "variance"), got, expected, strict=True):
+        why = "the bias is a small difference, and the variance squares what exp has rounded"
+        assert_close(value, want, rtol=1e-4, atol=1e-5, why=why, label=name)
+
+
 @KINDS
 def test_a_policy_that_is_the_reference_has_neither_bias_nor_variance(attempt, kind):
     logits, _ = make_logits(4, 9)

@@ -267,5 +267,20 @@ def test_rewards_of_half_precision_are_float32(attempt):
     assert_close(rewards, expected, label="token_level_rewards")
 
 
+def test_current_kl_of_half_precision_is_computed_in_float32(attempt):
+    # bfloat16 has 256 and 258, but neither the 257 tokens nor the 257.5 that they add up to
+    log_prob = torch.full((2, 257), -1.0, dtype=torch.bfloat16)
+    ref_log_prob = log_prob - 1
+    ref_log_prob[:, 3] = -2.5
+    response_mask = torch.ones(2, 257, dtype=torch.bool)
+    expected = torch.tensor(257.5 / 257)
+
+    _, current_kl = attempt.apply_kl_penalty(
+        torch.zeros_like(log_prob), log_prob, ref_log_prob, response_mask, 0.3
+    )
+
+    assert_close(current_kl, expected, label="current_kl")
+
+
 def test_rewards_lie_where_the_scores_do(attempt):
     assert_follows_device(attempt.apply_kl_penalty, *make_batch(), 0.3, "k3+")

@@ -308,11 +308,32 @@ def test_half_precision_is_computed_in_float32(attempt, reference):
     check(attempt.compute_policy_loss(*batch), [x.float() for x in exact])
 
 
+def test_many_tokens_in_half_precision_are_computed_in_float32(attempt, reference):
+    # bfloat16 counts neither all 495 nor the 297 with A < 0, and drops 1/512 from log-ratios
+    _, log_prob, advantages, response_mask = make_batch(B=5, T=99, dtype=torch.bfloat16)
+    response_mask[:] = True
+    log_prob = log_prob.clamp(max=-1)
+    batch = torch.full_like(log_prob, -1 / 512), log_prob, advantages, response_mask
+    exact = reference.compute_policy_loss(*(x.double() for x in batch[:3]), response_mask)
+
+    check(attempt.compute_policy_loss(*batch), [x.float() for x in exact])
+
+
 def test_float32_stays_float32(attempt, reference):
     batch = make_batch(dtype=torch.float32)
     exact = reference.compute_policy_loss(*(x.double() for x in batch[:3]), batch[3])
 
     check(attempt.compute_policy_loss(*batch), [x.float() for x in exact])
+
+
+def test_float64_is_computed_in_float64(attempt):
+    # float32 numbers near -100 lie 8e-6 apart: 3e-6 is lost
+    _, log_prob, *rest = make_batch()
+    log_prob = log_prob.round() - 100
+    batch = log_prob - 3e-6, log_prob, *rest
+    expected = token_by_token(*batch, 0.2, 0.2, 3.0)
+
+    check(attempt.compute_policy_loss(*batch), expected)
 
 
 @pytest.mark.parametrize("c", [1.0, 0.5, -3.0])

@@ -198,13 +198,21 @@ def test_a_batch_without_response_tokens_gives_zeros(attempt):
     ids=["bfloat16", "float16", "float32"],
 )
 def test_half_precision_is_computed_in_float32(attempt, dtype):
-    # a range that bfloat16 holds exactly; values near 3 are spaced 1/64 apart
-    *tensors, response_mask = make_batch(4, 40, dtype=dtype)
-    exact = token_by_token(*(x.double() for x in tensors), response_mask, 0.5)
+    # bfloat16 does not hold 495 tokens, and drops 1/512 from a bound, 0.0015 from an error
+    vpreds, returns, values, response_mask = make_batch(5, 99, dtype=dtype)
+    response_mask[:] = True
+    batch = vpreds, torch.full_like(returns, 0.0015), values, response_mask, 257 / 512
+    exact = token_by_token(*(x.double() for x in batch[:3]), *batch[3:])
 
-    got = attempt.compute_value_loss(*tensors, response_mask, 0.5)
+    check(attempt.compute_value_loss(*batch), [x.float() for x in exact])
 
-    check(got, [x.float() for x in exact])
+
+def test_float64_is_computed_in_float64(attempt):
+    # float32 numbers near 1000 lie 6e-5 apart: 2e-5 is lost
+    batch = one_token(1000 + 2e-5, 999 - 2e-5, 1000.0)
+    expected = token_by_token(*batch)
+
+    check(attempt.compute_value_loss(*batch), expected)
 
 
 def test_results_lie_where_vpreds_do(attempt):

@@ -91,6 +91,22 @@ def test_a_lone_response_keeps_its_score(attempt):
     assert_close(got, scalar([2.0, -2.0, 2.0, -3.0]))
 
 
+@pytest.mark.parametrize("baseline", ["group", "rloo"])
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        pytest.param(2**24, 2**24 + 1, id="one-to-float32"),
+        pytest.param(2**53, 2**53 + 1, id="one-to-float64"),
+        pytest.param(0, 2**32, id="one-to-int32"),
+    ],
+)
+def test_prompts_may_have_any_numbers(attempt, first, second, baseline):
+    scores, index = scalar([1.0, 10.0, 3.0, 20.0]), torch.tensor([first, second] * 2)
+    expected = one_by_one(scores, index, baseline)
+
+    assert_close(attempt.baseline_advantages(scores, index, baseline), expected)
+
+
 @pytest.mark.parametrize("baseline", BASELINES[1:])
 def test_equal_scores_have_no_advantage(attempt, baseline):
     scores, index = torch.full((6,), 3.5, dtype=torch.float64), torch.tensor([0, 1, 2, 0, 1, 2])
@@ -233,3 +249,11 @@ def test_advantages_may_be_wider_than_log_prob(attempt):
     got = attempt.reinforce_loss(log_prob, advantages, response_mask)
 
     assert_close(got, expected.float())
+
+
+def test_advantages_may_be_narrower_than_log_prob(attempt):
+    log_prob, advantages, response_mask = make_batch()
+    advantages = advantages.float()
+    expected = response_by_response(log_prob, advantages, response_mask)
+
+    assert_close(attempt.reinforce_loss(log_prob, advantages, response_mask), expected)

@@ -12,9 +12,11 @@ BOTH = pytest.mark.parametrize("name", ["token_kl_loss", "sequence_kl_loss"])
 
 
 def make_batch(name, B=5, T=7, dtype=torch.float64):
-    """The arguments of a function: log-probabilities and a mask with gaps."""
+    """The arguments of a function: log-probabilities; a mask with gaps and prompts."""
     response_mask = torch.arange(T) <= torch.arange(B)[:, None] % T
     response_mask[2::3, 1:2] = False
+    if T > 1:
+        response_mask[1::2, 0] = False
     log_prob = -2 + 0.7 * torch.randn(B, T, dtype=torch.float64)
     near = [log_prob - 0.2 + 0.4 * torch.randn(B, T, dtype=torch.float64) for _ in range(2)]
     tensors = [log_prob, *near] if name == "token_kl_loss" else [log_prob, near[0]]
@@ -225,10 +227,24 @@ def test_padding_changes_neither_loss_nor_gradient(attempt, name, value):
     ids=["bfloat16", "float16", "float32"],
 )
 def test_half_precision_is_computed_in_float32(attempt, name, dtype):
-    *tensors, response_mask = make_batch(name, 4, 40, dtype=dtype)
+    # bfloat16 does not hold 297 tokens, and drops 1/512 from a difference of log-probabilities
+    log_prob, *others, response_mask = make_batch(name, 99, 3, dtype=dtype)
+    response_mask[:] = True
+    tensors = [log_prob.clamp(-2.375, -1), *(torch.full_like(x, -1 / 512) for x in others)]
     exact, _ = by_hand(name, *(x.double() for x in tensors), response_mask)
 
     assert_close(getattr(attempt, name)(*tensors, response_mask), exact.float())
+
+
+@BOTH
+def test_float64_is_computed_in_float64(attempt, name):
+    # float32 numbers near -100 lie 8e-6 apart: 3e-6 is lost
+    log_prob, *others, response_mask = make_batch(name)
+    log_prob = log_prob.round() - 100
+    batch = log_prob, *(log_prob - 2 - 3e-6 for _ in others), response_mask
+    expected, _ = by_hand(name, *batch)
+
+    assert_close(getattr(attempt, name)(*batch), expected)
 
 
 @BOTH
