@@ -47,7 +47,7 @@ def add_alibi(scores: Tensor, *, causal: bool = True) -> Tensor:
     Returns:
         (B, H, T_q, T_k), dtype and device of scores. The bias is computed and added in at
         least float32 (float64 for float64 scores), and the sum is rounded once. Gradients
-        flow to scores; they are 0 where a key is hidden.
+        flow to scores.
 
     Not allowed:
         Changing scores in place.

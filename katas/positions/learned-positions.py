@@ -32,8 +32,8 @@ class LearnedPositions(nn.Module):
 
         Returns:
             (B, T, d_model), dtype of x: x + the vector of its position. The sum is taken
-            in the wider of the dtypes of x and weight, and rounded once. Gradients flow to
-            x and to weight.
+            in the wider of the dtypes of x and weight (torch.promote_types), and rounded
+            once. Gradients flow to x and to weight.
 
         Raises:
             ValueError: A position is below 0 or not below max_len: start < 0, or

@@ -22,8 +22,8 @@ def interpolated_rope(
     Args:
         x: (B, H, T, D), queries or keys by head, any floating dtype. D is even.
         positions: (T,) int64, the position of each token, at least 0. They need not start
-            at 0, be sorted or be consecutive. length does not follow from them, as a query
-            may come long before the context is full.
+            at 0, be sorted or be consecutive, and may be any size: length does not follow
+            from them, as a query may come long before the context is full.
         train_length: The context length of training, at least 1.
         length: The context length to reach, at least 1.
         theta: Base of the frequencies.

@@ -103,6 +103,17 @@ def test_running_var_takes_the_unbiased_variance(attempt, shape):
     assert_close(var, expected, label="running_var")
 
 
+def test_running_statistics_change_in_place(attempt):
+    x, weight, bias, mean, var = make_inputs(6, 4)
+    _, *expected = expect(x, weight, bias, mean, var, training=True)
+    # as a state_dict holds them: the same memory under another tensor
+    held = [mean.detach(), var.detach()]
+
+    attempt.batch_norm(x, weight, bias, mean, var, training=True)
+
+    assert_close(held, expected, label="the running statistics")
+
+
 @pytest.mark.parametrize("momentum", [0.0, 1.0], ids=["none", "all"])
 def test_momentum_may_be_at_its_ends(attempt, momentum):
     x, weight, bias, mean, var = make_inputs(6, 4)
@@ -228,6 +239,20 @@ def test_float32_keeps_its_digits_far_from_zero(attempt):
         rtol=0.0,
         atol=0.01,
         why="a float32 mean of 1,000 is good to 3 digits after the point",
+    )
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_float64_beside_x_does_not_widen_the_result(attempt, training):
+    x, *others = make_inputs(6, 4, 3, dtype=torch.float32)
+    expected = expect(x.double(), *others, training=training)[0].float()
+
+    assert_close(
+        attempt.batch_norm(x, *others, training=training),
+        expected,
+        rtol=1e-5,
+        atol=3e-5,
+        why="float32 loses a digit where the mean is subtracted",
     )
 
 

@@ -167,6 +167,21 @@ def test_half_precision_is_rounded_once(attempt, dtype, affine):
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64], ids=["bfloat16", "float64"])
+def test_the_dtype_of_the_weight_does_not_change_that_of_the_result(attempt, dtype):
+    x, weight, bias = make_inputs(2, 6, 3)
+    x, weight, bias = x.float(), weight.to(dtype), bias.to(dtype)
+    expected = expect(x.double(), 2, weight.double(), bias.double()).float()
+
+    assert_close(
+        attempt.group_norm(x, 2, weight, bias),
+        expected,
+        rtol=1e-5,
+        atol=1e-5,
+        why="float32 loses a digit where the mean is subtracted",
+    )
+
+
 def test_float64_is_computed_in_float64(attempt):
     x, weight, bias = make_inputs(2, 6, 3)
     expected = expect(x, 2, weight.float().double(), bias.float().double())

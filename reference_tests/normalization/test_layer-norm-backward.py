@@ -161,8 +161,12 @@ def test_float32_keeps_its_digits_far_from_zero(attempt):
     )
 
 
-@pytest.mark.parametrize("dtype", HALVES)
-@pytest.mark.parametrize("weight_dtype", [None, torch.float32], ids=["same", "float32-weight"])
+@pytest.mark.parametrize("dtype", [*HALVES, pytest.param(torch.float32, id="float32")])
+@pytest.mark.parametrize(
+    "weight_dtype",
+    [None, torch.bfloat16, torch.float32, torch.float64],
+    ids=["same", "bfloat16-weight", "float32-weight", "float64-weight"],
+)
 def test_gradients_have_the_dtypes_of_their_inputs(attempt, dtype, weight_dtype):
     grad_out, x, weight = make_inputs(2, 3, 8, dtype=dtype)
     weight = weight.to(weight_dtype or dtype)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from grader.testing import assert_close, assert_same_gradients
+from grader.testing import assert_close, assert_equal, assert_same_gradients
 
 NAMES = ("x", "weight", "bias")
 HALVES = [
@@ -136,9 +136,10 @@ def test_returns_the_dtype_of_x(attempt, dtype):
     assert attempt.layer_norm(*inputs).dtype == dtype
 
 
-def test_a_bfloat16_weight_does_not_narrow_the_result(attempt):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64], ids=["bfloat16", "float64"])
+def test_the_dtype_of_the_weight_does_not_change_that_of_the_result(attempt, dtype):
     x, weight, bias = make_inputs(2, 3, 8)
-    x, weight, bias = x.float(), weight.bfloat16(), bias.bfloat16()
+    x, weight, bias = x.float(), weight.to(dtype), bias.to(dtype)
     expected = expect_exactly(x, weight, bias).float()
 
     assert_close(
@@ -170,6 +171,7 @@ def check_rounded_once(attempt, x, weight, bias):
     exact = expect_exactly(x, weight, bias)
     result = attempt.layer_norm(x, weight, bias)
 
+    assert_equal(result.dtype, x.dtype, label="the dtype")
     assert_close(
         result.double(),
         exact,

@@ -165,6 +165,7 @@ def test_measuring_no_blocks_gives_no_norms(attempt, pre_norm):
     result = build(attempt, 0, pre_norm=pre_norm).gradient_norms(draw(), draw())
 
     assert_equal(tuple(result.shape), (0,), label="the shape")
+    assert_equal(result.dtype, torch.float64, label="the dtype")
 
 
 @BOTH
@@ -191,6 +192,18 @@ def test_measuring_leaves_x_as_it_is(attempt, pre_norm, needed):
     module.gradient_norms(x, draw())
 
     assert x.requires_grad == needed, "whether x requires gradients changes by measuring"
+
+
+@BOTH
+def test_measuring_leaves_the_mode_of_each_part(attempt, pre_norm):
+    module = build(attempt, 2, pre_norm=pre_norm)
+    module.sublayers[1].eval()
+    expected = {name: part.training for name, part in module.named_modules()}
+
+    module.gradient_norms(draw(), draw())
+
+    now = {name: part.training for name, part in module.named_modules()}
+    assert_equal(now, expected, label="which parts are in training mode")
 
 
 @BOTH

@@ -101,9 +101,10 @@ def test_returns_the_dtype_of_x(attempt, dtype):
     assert_close(attempt.rms_norm(x, weight), expected)
 
 
-def test_a_bfloat16_weight_does_not_narrow_the_result(attempt):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64], ids=["bfloat16", "float64"])
+def test_the_dtype_of_the_weight_does_not_change_that_of_the_result(attempt, dtype):
     x, weight = make_inputs(2, 3, 8)
-    x, weight = x.float(), weight.bfloat16()
+    x, weight = x.float(), weight.to(dtype)
     expected = expect(x.double(), weight.double()).float()
 
     assert_close(attempt.rms_norm(x, weight), expected)

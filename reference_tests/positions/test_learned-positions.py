@@ -111,6 +111,15 @@ def test_the_table_is_drawn_small(attempt):
     assert_close(deviation, 0.02, rtol=0.035, atol=0.0, why=why, label="the standard deviation")
 
 
+def test_the_table_is_drawn_from_a_normal_distribution(attempt):
+    weight = attempt.LearnedPositions(400, 50).weight.detach()
+    far = (weight.abs() > 0.04).double().mean().item()
+
+    # beyond two standard deviations; of a uniform distribution nothing is
+    why = "seven standard errors of 20,000 draws"
+    assert_close(far, 0.0455, rtol=0.0, atol=0.0104, why=why, label="the share above 0.04 in size")
+
+
 def test_two_tables_are_drawn_apart(attempt):
     first, second = (attempt.LearnedPositions(9, 4).weight for _ in range(2))
 

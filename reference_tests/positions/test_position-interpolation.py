@@ -13,6 +13,10 @@ from grader.testing import (
 
 # frequencies and products each round at 6e-8, at angles of up to 40 radians
 FLOAT32_ANGLES = {"rtol": 1e-4, "atol": 1e-4, "why": "angles may be computed in float32"}
+HALVES = [
+    pytest.param(torch.bfloat16, id="bfloat16"),
+    pytest.param(torch.float16, id="float16"),
+]
 
 
 def complex_rope(x, positions, theta=10000.0):
@@ -173,20 +177,31 @@ def test_returns_the_dtype_of_x(attempt):
     )
 
 
-def test_bfloat16_is_rounded_once(attempt):
-    x, positions = make_x(T=16, D=32, dtype=torch.bfloat16), torch.arange(16)
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_precision_is_rounded_once(attempt, dtype):
+    x, positions = make_x(T=16, D=32, dtype=dtype), torch.arange(16)
     exact = complex_rope(x.double(), positions / 2)
 
     # float32 angles of up to 8 radians are good to 2e-6, and x stays below 6
     result = attempt.interpolated_rope(x, positions, train_length=8, length=16)
 
     assert_close(
-        result,
-        exact.bfloat16(),
-        rtol=1e-2,
+        result.double(),
+        exact,
+        rtol={torch.bfloat16: 2**-8, torch.float16: 2**-11}[dtype] * 1.01,
         atol=5e-5,
-        why="float32 angles, one rounding to bfloat16",
+        why="half a step between neighbouring values, and float32 angles",
     )
+
+
+def test_positions_have_no_upper_bound(attempt):
+    x, positions = make_x(T=1), torch.tensor([200_000])
+    expected = complex_rope(x, positions / 2)
+
+    # float32 angles of 100,000 radians are good to about 0.02, and x stays below 6
+    result = attempt.interpolated_rope(x, positions, train_length=16, length=32)
+
+    assert_close(result, expected, rtol=0.2, atol=0.2, why="float32 angles of 100,000 radians")
 
 
 def test_bfloat16_knows_position_4001_from_4000(attempt):
@@ -207,7 +222,8 @@ def test_angles_are_made_on_the_device_of_x(attempt):
     )
 
 
+@pytest.mark.parametrize("length", [8, 2], ids="length={}".format)
 @pytest.mark.parametrize("D", [1, 7], ids="D={}".format)
-def test_rejects_an_odd_head_dimension(attempt, D):
+def test_rejects_an_odd_head_dimension(attempt, D, length):
     with pytest.raises(ValueError):
-        attempt.interpolated_rope(make_x(D=D), torch.arange(5), train_length=4, length=8)
+        attempt.interpolated_rope(make_x(D=D), torch.arange(5), train_length=4, length=length)

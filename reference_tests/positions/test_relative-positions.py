@@ -127,6 +127,7 @@ def test_shaw_computes_bfloat16_in_float32(attempt):
         pytest.param(32, 3, 200, 100, id="after-a-cache"),
         pytest.param(8, 40, 40, 20, id="few-buckets"),
         pytest.param(4, 12, 9, 7, id="one-bucket-of-each-kind"),
+        pytest.param(32, 40, 40, 12, id="max-distance-between-e-and-n"),
     ],
 )
 def test_t5_buckets_of_the_encoder(attempt, N, T_q, T_k, max_distance):

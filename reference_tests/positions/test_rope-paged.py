@@ -9,6 +9,10 @@ from grader.testing import assert_close, assert_equal, assert_follows_device
 
 # frequencies and products each round at 6e-8, at angles of up to 40 radians
 FLOAT32_ANGLES = {"rtol": 1e-4, "atol": 1e-4, "why": "angles may be computed in float32"}
+HALVES = [
+    pytest.param(torch.bfloat16, id="bfloat16"),
+    pytest.param(torch.float16, id="float16"),
+]
 
 
 def complex_rope(x, positions, theta=10000.0):
@@ -99,7 +103,8 @@ def test_all_other_slots_stay_as_they_are(attempt):
 
 def test_padding_is_written_nowhere(attempt):
     (q, k), cache = make_qk(), make_cache()
-    slots = torch.tensor([4, 5, -1, -1, 13, 2, 3, 8, -1])
+    # the first and the last slot are taken, by tokens before padding
+    slots = torch.tensor([0, 5, -1, -1, 15, 2, 3, 8, -1])
     turned = complex_rope(q, MIXED)
     expected = written(cache, complex_rope(k, MIXED), slots)
 
@@ -193,17 +198,48 @@ def test_keys_are_rounded_once_to_the_dtype_of_the_cache(attempt):
     assert_close(cache, expected, **FLOAT32_ANGLES, label="the cache")
 
 
-def test_bfloat16_is_rounded_once(attempt):
-    q, k = make_qk(N=16, D=32, dtype=torch.bfloat16)
-    positions, cache = torch.arange(16), make_cache(D=32, dtype=torch.bfloat16)
-    exact = complex_rope(q.double(), positions).bfloat16()
+def assert_rounded_once(result, exact, dtype, label):
+    # float32 angles of up to 16 radians are good to 4e-6, and q and k stay below 6
+    assert_close(
+        result.double(),
+        exact,
+        rtol={torch.bfloat16: 2**-8, torch.float16: 2**-11}[dtype] * 1.01,
+        atol=5e-5,
+        why="half a step between neighbouring values, and float32 angles",
+        label=label,
+    )
 
-    # float32 angles of up to 16 radians are good to 4e-6, and q stays below 6
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_keys_are_not_rounded_before_they_turn(attempt, dtype):
+    (q, k), positions = make_qk(N=16, D=32, dtype=torch.float32), torch.arange(16)
+    cache = make_cache(D=32, dtype=dtype)
+    exact = complex_rope(k.double(), positions)
+
+    attempt.rope_into_pages(q, k, positions, positions, cache)
+
+    assert_rounded_once(cache.flatten(0, 1), exact, dtype, label="the cache")
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_precision_is_rounded_once(attempt, dtype):
+    (q, k), positions = make_qk(N=16, D=32, dtype=dtype), torch.arange(16)
+    cache = make_cache(D=32, dtype=dtype)
+    exact = complex_rope(q.double(), positions)
+
     result = attempt.rope_into_pages(q, k, positions, positions, cache)
 
-    assert_close(
-        result, exact, rtol=1e-2, atol=5e-5, why="float32 angles, one rounding to bfloat16"
-    )
+    assert_rounded_once(result, exact, dtype, label="result")
+
+
+def test_positions_have_no_upper_bound(attempt):
+    (q, k), positions = make_qk(N=1), torch.tensor([200_000])
+    expected = complex_rope(q, positions)
+
+    # float32 angles of 200,000 radians are good to about 0.02, and q stays below 6
+    result = attempt.rope_into_pages(q, k, positions, torch.tensor([6]), make_cache())
+
+    assert_close(result, expected, rtol=0.2, atol=0.2, why="float32 angles of 200,000 radians")
 
 
 def test_bfloat16_knows_position_4001_from_4000(attempt):

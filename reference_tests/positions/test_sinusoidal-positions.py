@@ -161,9 +161,11 @@ def test_returns_the_dtype_that_was_asked_for(attempt, dtype):
 
 @pytest.mark.parametrize("shape", [(0,), (2, 0)], ids=["sequence", "batch"])
 def test_no_positions_give_an_empty_result(attempt, shape):
-    result = attempt.sinusoidal_positions(torch.zeros(shape, dtype=torch.int64), 6)
+    none = torch.zeros(shape, dtype=torch.int64)
 
-    assert_close(result, torch.zeros(*shape, 6))
+    result = attempt.sinusoidal_positions(none, 6, dtype=torch.float64)
+
+    assert_close(result, torch.zeros(*shape, 6, dtype=torch.float64))
 
 
 def test_frequencies_are_made_on_the_device_of_positions(attempt):

@@ -16,6 +16,10 @@ from grader.testing import (
 LOOSE = {"rtol": 2e-5, "atol": 1e-12, "why": "frequencies are good to a relative 1e-5"}
 # frequencies and products each round at 6e-8, at angles of up to 100 radians
 FLOAT32_ANGLES = {"rtol": 2e-4, "atol": 2e-4, "why": "angles may be computed in float32"}
+HALVES = [
+    pytest.param(torch.bfloat16, id="bfloat16"),
+    pytest.param(torch.float16, id="float16"),
+]
 
 
 def blended(D, theta, factor, low, high):
@@ -228,19 +232,42 @@ def test_returns_the_dtype_of_x(attempt):
     assert_keeps_dtype(attempt.apply_yarn, make_x(), torch.arange(5), **SMALL)
 
 
-def test_bfloat16_is_rounded_once(attempt):
-    x, positions = make_x(T=16, dtype=torch.bfloat16), torch.arange(16)
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_precision_is_rounded_once(attempt, dtype):
+    x, positions = make_x(T=16, dtype=dtype), torch.arange(16)
     exact = complex_rope(x.double(), positions, SMALL_FREQUENCIES, SMALL_M)
 
-    # float32 angles of up to 16 radians are good to 4e-6, and x stays below 6
+    # float32 angles of up to 16 radians are good to 4e-6, and m * x stays below 8
     result = attempt.apply_yarn(x, positions, **SMALL)
 
     assert_close(
-        result,
-        exact.bfloat16(),
-        rtol=1e-2,
-        atol=3e-4,
-        why="float32 angles, one rounding to bfloat16",
+        result.double(),
+        exact,
+        rtol={torch.bfloat16: 2**-8, torch.float16: 2**-11}[dtype] * 1.01,
+        atol=5e-5,
+        why="half a step between neighbouring values, and float32 angles",
+    )
+
+
+def test_positions_have_no_upper_bound(attempt):
+    x, positions = make_x(T=1), torch.tensor([200_000])
+    expected = complex_rope(x, positions, SMALL_FREQUENCIES, SMALL_M)
+
+    # float32 angles of 200,000 radians are good to about 0.02, and m * x stays below 8
+    result = attempt.apply_yarn(x, positions, **SMALL)
+
+    assert_close(result, expected, rtol=0.2, atol=0.2, why="float32 angles of 200,000 radians")
+
+
+def test_bfloat16_knows_position_4001_from_4000(attempt):
+    x, positions = make_x(T=2, dtype=torch.bfloat16), torch.tensor([4000, 4001])
+    exact = complex_rope(x.double(), positions, SMALL_FREQUENCIES, SMALL_M)
+
+    # float32 angles of 4000 radians are good to about 1e-3
+    result = attempt.apply_yarn(x, positions, **SMALL)
+
+    assert_close(
+        result, exact.bfloat16(), rtol=2e-2, atol=2e-2, why="float32 angles of 4000 radians"
     )
 
 
