@@ -66,9 +66,9 @@ class CrossAttention(nn.Module):
             context_mask: (B, T_k), bool.
 
         Returns:
-            (B, T_q, d_model), dtype of x. A context token that is padding has no effect at
-            all. The row of an x token that is padding is zeros. So are all rows of a
-            sequence whose context is all padding. Such rows pass back zero gradients,
+            (B, T_q, d_model), dtype and device of x. A context token that is padding has no
+            effect at all. The row of an x token that is padding is zeros. So are all rows
+            of a sequence whose context is all padding. Such rows pass back zero gradients,
             never NaN. The softmax is computed in at least float32, from scores that may
             have the dtype of x. Gradients flow to x, context and all parameters.
         """

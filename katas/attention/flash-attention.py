@@ -22,15 +22,15 @@ def flash_attention(
     Neither length need be a multiple of its block size, or as large as it.
 
     Args:
-        q: (B, H, T_q, D), any floating dtype, contiguous or not.
-        k: (B, H, T_k, D), dtype of q.
+        q: (B, H, T_q, D), any floating dtype, contiguous or not, T_q >= 1.
+        k: (B, H, T_k, D), dtype of q, T_k >= 1.
         v: (B, H, T_k, D_v), dtype of q. D_v may differ from D.
         causal: Hide later keys from each query.
         block_q, block_k: Rows of q, and of k and v, in a tile. At least 1.
 
     Returns:
         A tuple (out, lse):
-        out: (B, H, T_q, D_v), dtype of q.
+        out: (B, H, T_q, D_v), dtype and device of q.
         lse: (B, H, T_q), the natural logarithm of the sum of exp(score) over the keys
             that the query sees, scores scaled by 1/sqrt(D). float64 if q is float64,
             else float32.

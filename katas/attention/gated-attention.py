@@ -57,8 +57,9 @@ class GatedAttention(nn.Module):
             x: (B, T, d_model), dtype of the parameters, T >= 1, contiguous or not.
 
         Returns:
-            (B, T, d_model), dtype of x. Scores, weights and the rest may have the dtype of
-            x; only inside the softmax, exponentials are added up in at least float32, as
-            torch's softmax and attention do. Gradients flow to x and all parameters.
+            (B, T, d_model), dtype and device of x. Scores, weights and the rest may have
+            the dtype of x; only inside the softmax, exponentials are added up in at least
+            float32, as torch's softmax and attention do. Gradients flow to x and all
+            parameters.
         """
         raise NotImplementedError

@@ -27,7 +27,7 @@ def gla_recurrent(
 
     Returns:
         A tuple (out, state):
-        out: (B, H, T, D_v), dtype of q.
+        out: (B, H, T, D_v), dtype and device of q.
         state: (B, H, D, D_v), S after the last token: float64 if q is float64, else float32.
         Computed in float32, or in float64 if q is float64; out is rounded once at the end.
         Gradients flow to q, k, v, g and a given state, through both results. Values and

@@ -12,8 +12,8 @@ def linear_attention_parallel(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
         out_i = sum_{j <= i} (phi(q_i) . phi(k_j)) v_j / sum_{j <= i} phi(q_i) . phi(k_j)
 
-    There is no 1/sqrt(D), and nothing is added to the denominator. This form may make the
-    (T, T) matrix of weights.
+    There is no 1/sqrt(D), and nothing is added to the denominator. F.elu(x) + 1 is exact
+    enough for phi. This form may make the (T, T) matrix of weights.
 
     Args:
         q: (B, H, T, D), any floating dtype, contiguous or not, T >= 1.
@@ -21,8 +21,9 @@ def linear_attention_parallel(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         v: (B, H, T, D_v), dtype of q. D_v may differ from D.
 
     Returns:
-        (B, H, T, D_v), dtype of q. Computed in float32, or in float64 if q is float64, and
-        rounded once at the end. Gradients flow to q, k and v.
+        (B, H, T, D_v), dtype and device of q. Computed in float32, or in float64 if q is
+        float64, and rounded once at the end. Gradients flow to q, k and v, and are finite
+        also where exp(x) of a large x would overflow.
 
     Not allowed:
         Changing q, k or v in place.
@@ -60,7 +61,7 @@ def linear_attention_chunked(
         state: (S, z) of the tokens before these, or None: there are none.
 
     Returns:
-        out: (B, H, T, D_v), dtype of q.
+        out: (B, H, T, D_v), dtype and device of q.
         state: A tuple (S, z) after the last token, in the dtype that all is computed in:
             float64 if q is float64, else float32.
         Gradients flow to q, k, v and a given state, also through the returned one.
@@ -86,7 +87,7 @@ def linear_attention_step(
         state: (S, z) of the tokens before this one, or None: there are none.
 
     Returns:
-        out: (B, H, D_v), dtype of q. The new token sees itself, too.
+        out: (B, H, D_v), dtype and device of q. The new token sees itself, too.
         state: A tuple (S, z) after it, as for linear_attention_chunked.
 
     Not allowed:

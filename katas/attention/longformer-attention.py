@@ -43,12 +43,14 @@ def longformer_attention(
             none or all. True at padding has no effect: padding is never global.
         window: Even, at least 2. T need not be a multiple of it, and may be smaller.
         mask: (B, T), bool. True is a token, False is padding, which may be anywhere and
-            holds any finite numbers. None means that there is no padding.
+            holds any finite numbers whose products do not overflow. None means that there
+            is no padding.
 
     Returns:
-        (B, H, T, D_v), dtype of q. Rows of padding are zeros and pass back zero gradients,
-        never NaN, also where a sequence is all padding. Computed in float32, or in float64
-        if q is float64, and rounded once at the end. Gradients flow to all six tensors.
+        (B, H, T, D_v), dtype and device of q. Rows of padding are zeros and pass back zero
+        gradients, never NaN, also where a sequence is all padding. Computed in float32, or
+        in float64 if q is float64, and rounded once at the end. Gradients flow to all six
+        tensors.
 
     Memory and work:
         With n the most global tokens that a sequence of the batch has, no new tensor,

@@ -37,9 +37,9 @@ def mha_backward(
         causal: Whether the forward pass hid later tokens.
 
     Returns:
-        (grad_x, grad_w_q, grad_w_k, grad_w_v, grad_w_o), each with the shape of what it
-        is the gradient of, and the dtype of x. Computed in float32, or in float64 if x is
-        float64, and rounded once at the end, sums included.
+        (grad_x, grad_w_q, grad_w_k, grad_w_v, grad_w_o), each with the shape of what it is
+        the gradient of, and the dtype and device of x. Computed in float32, or in float64
+        if x is float64, and rounded once at the end, sums included.
 
     Raises:
         ValueError: d_model is not a multiple of n_heads.

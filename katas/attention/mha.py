@@ -52,7 +52,8 @@ class MultiHeadAttention(nn.Module):
             causal: Token i sees tokens j <= i only. Otherwise it sees all T.
 
         Returns:
-            (B, T, d_model), dtype of x. The softmax is computed in at least float32, from
-            scores that may have the dtype of x. Gradients flow to x and all parameters.
+            (B, T, d_model), dtype and device of x. The softmax is computed in at least
+            float32, from scores that may have the dtype of x. Gradients flow to x and all
+            parameters.
         """
         raise NotImplementedError

@@ -47,9 +47,9 @@ def absorbed_mla(
         theta: Base of RoPE's frequencies.
 
     Returns:
-        (B, T, d_model), dtype of q. Computed in float32, or in float64 if q is float64,
-        and rounded once at the end; RoPE's angles may be float32 always. Gradients flow to
-        all five tensors, which may be non-contiguous.
+        (B, T, d_model), dtype and device of q. Computed in float32, or in float64 if q is
+        float64, and rounded once at the end; RoPE's angles may be float32 always. Gradients
+        flow to all five tensors, which may be non-contiguous.
 
     Memory:
         No new tensor has more elements than the largest of the arguments, the result, the

@@ -17,7 +17,7 @@ def multi_query_attention(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = Tru
         causal: Hide later keys from each query. Implies T_q <= T_k.
 
     Returns:
-        (B, H, T_q, D_v), dtype of q. Computed in float32, or in float64 if q is
+        (B, H, T_q, D_v), dtype and device of q. Computed in float32, or in float64 if q is
         float64, and rounded once at the end. Gradients flow to q, k and v.
 
     Memory:

@@ -47,8 +47,8 @@ def native_sparse_attention(
         window: At least 1, may be larger than T.
 
     Returns:
-        (B, H, T, D_v), dtype of q. Computed in float32, or in float64 if q is float64, and
-        rounded once at the end. Gradients flow to all four tensors.
+        (B, H, T, D_v), dtype and device of q. Computed in float32, or in float64 if q is
+        float64, and rounded once at the end. Gradients flow to all four tensors.
 
     Memory and work:
         With S = n_selected * block_size + window, no new tensor, masks included, has more

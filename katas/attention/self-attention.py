@@ -22,7 +22,7 @@ def self_attention(
 
     Returns:
         A tuple (out, weights):
-        out: (B, T, d_v), dtype of x.
+        out: (B, T, d_v), dtype and device of x.
         weights: (B, T, T), dtype of x. weights[b, i, j] is how much token i reads from
             token j: each row sums to 1, and a hidden token's weight is exactly 0.
         All is computed in float32, or in float64 if x is float64, and each result is

@@ -21,8 +21,8 @@ def sliding_window_attention(q: Tensor, k: Tensor, v: Tensor, window: int) -> Te
             may be larger than both.
 
     Returns:
-        (B, H, T_q, D_v), dtype of q. Computed in float32, or in float64 if q is float64,
-        and rounded once at the end. Gradients flow to q, k and v.
+        (B, H, T_q, D_v), dtype and device of q. Computed in float32, or in float64 if q is
+        float64, and rounded once at the end. Gradients flow to q, k and v.
 
     Memory and work:
         No new tensor, masks included, has more than

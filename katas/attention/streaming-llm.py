@@ -48,8 +48,8 @@ def streaming_step(
         theta: Base of RoPE's frequencies.
 
     Returns:
-        out: (B, H, D_v), dtype of q. Computed in float32, or in float64 if q is float64,
-            and rounded once at the end; RoPE's angles may be float32 always.
+        out: (B, H, D_v), dtype and device of q. Computed in float32, or in float64 if q is
+            float64, and rounded once at the end; RoPE's angles may be float32 always.
         cache: A tuple (keys, values) for the next call, both dtype of q and exactly as they
             came: (B, H, n, D) before RoPE, and (B, H, n, D_v), with the kept tokens in the
             order of the stream, n <= n_sink + window. They may share memory with k, v and

@@ -245,12 +245,12 @@ def test_gradients_have_the_dtype_of_q(attempt):
 
 
 def test_bfloat16_is_summed_in_float32(attempt):
-    grad_out, q, k, v, out, lse = make_inputs(B=1, T_q=64, T_k=64, D=16, dtype=torch.bfloat16)
+    grad_out, q, k, v, out, lse = make_inputs(B=1, T_q=64, T_k=64, D=24, dtype=torch.bfloat16)
     # exact for the rounded out that backward is given: what out is off by enters through delta
-    weights = (q.double() @ k.double().mT / 4 - lse.double()[..., None]).exp()
+    weights = (q.double() @ k.double().mT / 24**0.5 - lse.double()[..., None]).exp()
     g = grad_out.double()
     delta = (g * out.double()).sum(-1, keepdim=True)
-    grad_scores = weights * (g @ v.double().mT - delta) / 4
+    grad_scores = weights * (g @ v.double().mT - delta) / 24**0.5
     expected = grad_scores @ k.double(), grad_scores.mT @ q.double(), weights.mT @ g
 
     grads = attempt.flash_attention_backward(grad_out, q, k, v, out, lse, block_q=8, block_k=16)

@@ -167,6 +167,19 @@ def test_gradients_are_finite_where_gates_are_shut(attempt):
     )
 
 
+def test_gates_before_a_chunk_do_not_blur_it(attempt):
+    q, k, v, g = (x.float() for x in make_inputs(B=1, H=2, T=144))
+    g = g / 30
+    g[:, :, :128] = -200.0  # nothing before token 127 is left
+    tail = by_definition(*(x[:, :, 127:].double() for x in (q, k, v, g)))
+    expected = tuple(x.float() for x in tail)
+    near = {"rtol": 1e-4, "atol": 1e-4, "why": "float32 sums"}
+
+    out, state = attempt.gla_chunked(q, k, v, g, chunk_size=8)
+
+    assert_close((out[:, :, 127:], state), expected, **near)
+
+
 def test_memory_is_that_of_a_chunk(attempt):
     inputs = make_inputs(B=1, H=2, T=256, D=16, D_v=16)
     # a score for each pair, or a state for each token: 2 * 256 * 256 either way

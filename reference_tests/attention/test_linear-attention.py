@@ -56,6 +56,16 @@ def in_steps(attempt, q, k, v):
     return torch.stack(outs, dim=2), state
 
 
+def outputs_of(attempt, form):
+    """One of the three forms as a function of q, k and v, without its state."""
+    forms = {
+        "parallel": attempt.linear_attention_parallel,
+        "chunked": lambda *qkv: attempt.linear_attention_chunked(*qkv, chunk_size=3)[0],
+        "steps": lambda *qkv: in_steps(attempt, *qkv)[0],
+    }
+    return forms[form]
+
+
 @pytest.mark.parametrize("sizes", SIZES)
 def test_parallel_matches_the_definition(attempt, sizes):
     qkv = make_qkv(*sizes)
@@ -165,30 +175,34 @@ def test_small_features_are_normalised_exactly(attempt):
 
 def test_work_and_memory_grow_with_the_length_alone(attempt):
     short, long = (make_qkv(B=1, H=2, T=T, D=16, D_v=16) for T in (64, 128))
-    most = 2 * 128 * 128
 
     def run(qkv):
         return attempt.linear_attention_chunked(*qkv, chunk_size=8)
 
-    made = largest_intermediate(run, long)
+    made = [largest_intermediate(run, qkv) for qkv in (short, long)]
     work = [flops(run, qkv) for qkv in (short, long)]
 
     # all scores; a state for each token would be twice as much
-    assert made < most
+    assert made[1] < 2 * 128 * 128
+    # nor those of the shorter one, as a chunk of 64 would make
+    assert made[0] < 2 * 64 * 64
     # twice as long: twice the work, and not four times
     assert work[1] <= 3 * work[0]
 
 
 @pytest.mark.parametrize("form", ["parallel", "chunked", "steps"])
 def test_gradients_match_the_definition(attempt, form):
-    q, k, v = make_qkv(T=7)
-    forms = {
-        "parallel": attempt.linear_attention_parallel,
-        "chunked": lambda *qkv: attempt.linear_attention_chunked(*qkv, chunk_size=3)[0],
-        "steps": lambda *qkv: in_steps(attempt, *qkv)[0],
-    }
+    run, qkv = outputs_of(attempt, form), make_qkv(T=7)
 
-    assert_same_gradients(forms[form], by_definition, q, k, v, names=NAMES)
+    assert_same_gradients(run, by_definition, *qkv, names=NAMES)
+
+
+@pytest.mark.parametrize("form", ["parallel", "chunked", "steps"])
+def test_gradients_are_finite_where_exp_would_overflow(attempt, form):
+    run, (q, k, v) = outputs_of(attempt, form), make_qkv(T=7)
+    q[:, :, 4, 0], k[:, :, 2, 1] = 800.0, 800.0  # exp(800) is inf in float64
+
+    assert_same_gradients(run, by_definition, q, k, v, names=NAMES)
 
 
 def test_gradients_flow_through_the_state(attempt):
@@ -229,6 +243,15 @@ def test_states_are_at_least_float32(attempt, dtype):
     _, (S_step, z_step) = attempt.linear_attention_step(*(x[:, :, 0] for x in qkv))
 
     assert [x.dtype for x in (S, z, S_step, z_step)] == [wide] * 4
+
+
+def test_states_sum_unrounded_features(attempt):
+    q, k, v = make_qkv(dtype=torch.bfloat16)
+    expected = tuple(x.float() for x in state_of(k.double(), v.double()))
+    near = {"rtol": 1e-4, "atol": 1e-4, "why": "float32 sums"}
+
+    assert_close(attempt.linear_attention_chunked(q, k, v, chunk_size=4)[1], expected, **near)
+    assert_close(in_steps(attempt, q, k, v)[1], expected, **near)
 
 
 def test_bfloat16_is_computed_in_float32(attempt):

@@ -167,7 +167,7 @@ def test_padding_has_no_effect(attempt, window):
         *inputs,
         real=MASK[:, None].expand(-1, 3, -1),
         padded=range(6),
-        fill=(0.0, 30.0, -1000.0),
+        fill=(0.0, 30.0, -1000.0, 1e30),
         expected=expected,
     )
 
@@ -219,6 +219,19 @@ def test_a_sequence_of_padding_only_passes_back_zeros(attempt, places):
     assert_same_gradients(
         lambda *inputs: attempt.longformer_attention(*inputs, marks, 4, mask=mask),
         lambda *inputs: by_torch(*inputs, marks, 4, mask=mask),
+        *inputs,
+        names=NAMES,
+    )
+
+
+def test_padding_far_from_any_token_passes_back_zeros(attempt):
+    # beside a sequence with global tokens, one without: from 4 on its padding sees padding only
+    inputs, marks = make_inputs(), mark(11, [2, 7], [])
+    mask = ~mark(11, [], range(3, 11))
+
+    assert_same_gradients(
+        lambda *inputs: attempt.longformer_attention(*inputs, marks, 2, mask=mask),
+        lambda *inputs: by_torch(*inputs, marks, 2, mask=mask),
         *inputs,
         names=NAMES,
     )
@@ -289,7 +302,7 @@ def test_returns_the_dtype_of_q(attempt, dtype):
 
 
 def test_bfloat16_is_computed_in_float32(attempt):
-    inputs = make_inputs(T=20, D=64, D_v=32, dtype=torch.bfloat16)
+    inputs = make_inputs(T=20, D=48, D_v=32, dtype=torch.bfloat16)
     # scores of about 8, where bfloat16 is spaced 1/16 apart
     inputs[0], inputs[3] = inputs[0] * 8, inputs[3] * 8
     marks = mark(20, [3, 12, 19], [0])

@@ -219,6 +219,20 @@ def test_bfloat16_is_computed_in_float32(attempt):
     assert_close(out, exact.bfloat16(), rtol=1.6e-2, atol=2e-3, why="angles may be float32")
 
 
+def test_a_short_stream_is_rounded_once(attempt):
+    q, keys, values = make_stream(B=4, H=8, D=24, D_v=32, dtype=torch.bfloat16)
+    q = q * 4
+    expected = expect(q.double(), keys.double(), values.double(), 4, 20)[:, :, 11]
+    cache = keys[:, :, :11], values[:, :, :11]
+
+    out, _ = attempt.streaming_step(
+        q[:, :, 11], keys[:, :, 11], values[:, :, 11], cache, n_sink=4, window=20
+    )
+
+    # one rounding errs by half a step between neighbours, 1/256
+    assert_close(out.double(), expected, rtol=5e-3, atol=1e-4, why="one rounding to bfloat16")
+
+
 def test_float64_is_computed_in_float64(attempt):
     # keys of zeros are zeros at any angle: the output is the mean of the values
     q, k, v = make_stream(T=9)
