@@ -48,9 +48,9 @@ class Explainer:
         if isinstance(error, Unfit):
             line = (error.line, "your file", self._text(error.line))
             return Failure(str(error), (self._attempt,), trace=(line,) if error.line else ())
-        if isinstance(error, NotImplementedError) and self._raised_by_attempt(frames):
+        own = bool(frames) and frames[-1][0] == self._attempt
+        if isinstance(error, NotImplementedError) and own:
             return Failure("not implemented yet", trace=mine[-1:], unimplemented=True)
-        own = self._raised_by_attempt(frames)
         # an attempt's own assert is an exception like any other
         claim = isinstance(error, CLAIMS) and not (own and type(error) is AssertionError)
         headline, facts = self._words(error, claim)
@@ -113,9 +113,6 @@ class Explainer:
 
     def _text(self, line: int) -> str:
         return self._lines[line - 1].strip() if 0 < line <= len(self._lines) else ""
-
-    def _raised_by_attempt(self, frames: Frames) -> bool:
-        return bool(frames) and frames[-1][0] == self._attempt
 
 
 def _frames(tb: TracebackType | None) -> Frames:
