@@ -25,7 +25,8 @@ from grader.testing.metamorphic import (
     assert_relative_shift,
 )
 from grader.testing.ranks import RankError, run_ranks
-from grader.testing.sampling import assert_distribution
+from grader.testing.rope import complex_rope
+from grader.testing.sampling import assert_distribution, assert_draws, seeded
 from grader.testing.unchanged import assert_unchanged
 from grader.testing.words import Mismatch
 
@@ -38,6 +39,7 @@ __all__ = [
     "assert_chunks_agree",
     "assert_close",
     "assert_distribution",
+    "assert_draws",
     "assert_equal",
     "assert_follows_device",
     "assert_keeps_dtype",
@@ -45,9 +47,11 @@ __all__ = [
     "assert_relative_shift",
     "assert_same_gradients",
     "assert_unchanged",
+    "complex_rope",
     "flops",
     "forbidden",
     "gradients",
     "largest_intermediate",
     "run_ranks",
+    "seeded",
 ]

@@ -37,35 +37,67 @@ def assert_distribution(
         Mismatch: Names the outcome that is most off.
     """
     with comparing(samples):
-        _compare(samples, probabilities, label)
+        if not has_type(samples, *PLAIN_TENSORS, list, tuple):
+            raise Mismatch(f"{label} have the wrong type: expected a tensor, got {named(samples)}")
+        _compare(torch.as_tensor(samples).flatten(), probabilities.flatten()[None], label)
 
 
-def _compare(samples: Tensor | Sequence[int], probabilities: Tensor, label: str) -> None:
-    if not has_type(samples, *PLAIN_TENSORS, list, tuple):
-        raise Mismatch(f"{label} have the wrong type: expected a tensor, got {named(samples)}")
-    drawn = torch.as_tensor(samples).flatten()
+def assert_draws(tokens: Tensor, probabilities: Tensor, N: int, *, label: str = "tokens") -> None:
+    """assert_distribution for what a sampler draws from logits.repeat(N, 1), all in one call.
+
+    Args:
+        tokens: (N * R,) int64, those of all rows first, and so N times.
+        probabilities: (R, V) of each row; (V,) for a single one. No row needs to sum to 1.
+        N: How many tokens were drawn from each row.
+
+    Raises:
+        Mismatch: Another type or shape, or names the row and the token that is most off.
+    """
+    rows = probabilities.reshape(-1, probabilities.shape[-1])
+    with comparing(tokens):
+        if not has_type(tokens, *PLAIN_TENSORS):
+            raise Mismatch(f"{label} have the wrong type: expected a tensor, got {named(tokens)}")
+        if tuple(tokens.shape) != (N * len(rows),):
+            raise Mismatch(
+                f"{label} have the wrong shape: expected {(N * len(rows),)}, "
+                f"got {tuple(tokens.shape)}"
+            )
+        _compare(tokens, rows, label)
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A generator of one's own: what it draws depends on nothing else."""
+    return torch.Generator().manual_seed(seed)
+
+
+def _compare(drawn: Tensor, probabilities: Tensor, label: str) -> None:
+    """Sample i, of all that were drawn, against row i % R of (R, V) probabilities."""
     if not len(drawn):
         raise Mismatch(f"{label} are none at all")
     if drawn.is_floating_point() or drawn.is_complex():
         raise Mismatch(f"{label} must be integers, got {bare(drawn.dtype)}")
     drawn = drawn.long().cpu()
-    exact = probabilities.detach().double().cpu().flatten()
-    if not (exact.sum() > 0 and (exact >= 0).all() and exact.isfinite().all()):
+    exact = probabilities.detach().double().cpu()
+    if not ((exact.sum(-1) > 0).all() and (exact >= 0).all() and exact.isfinite().all()):
         raise ValueError("probabilities must be at least 0, finite, and not all 0")
-    exact = exact / exact.sum()
-    V, N = len(exact), len(drawn)
+    (R, V), N = exact.shape, len(drawn)
     outside = (drawn < 0) | (drawn >= V)
     if outside.any():
         bad = drawn[outside][0].item()
         raise Mismatch(f"{label} must be from 0 to {V - 1}, got {bad}")
 
-    counts = torch.bincount(drawn, minlength=V).double()
+    def told(outcome: int) -> str:
+        row = f" of row {outcome // V}" if R > 1 else ""
+        return f"{outcome % V}{row}"
+
+    exact = (exact / exact.sum(-1, keepdim=True) / R).flatten()
+    counts = torch.bincount(torch.arange(N) % R * V + drawn, minlength=R * V).double()
     impossible = (exact == 0) & (counts > 0)
     if impossible.any():
         bad = int(impossible.nonzero()[0])
         raise Mismatch(
-            f"{label} contain {bad}, whose probability is 0",
-            f"drawn {int(counts[bad])} times in {N}",
+            f"{label} contain {told(bad)}, whose probability is 0",
+            f"drawn {int(counts[bad])} times in {N // R}",
         )
 
     pooled_counts, pooled_expected = _pool(counts, exact * N)
@@ -79,11 +111,11 @@ def _compare(samples: Tensor | Sequence[int], probabilities: Tensor, label: str)
     freedom = torch.tensor((len(pooled_expected) - 1) / 2, dtype=torch.float64)
     p_value = torch.special.gammaincc(freedom, statistic / 2).item()
     if p_value < THRESHOLD:
-        off = ((counts - exact * N) ** 2 / (exact * N).clamp(min=1)).argmax()
+        off = int(((counts - exact * N) ** 2 / (exact * N).clamp(min=1)).argmax())
         raise Mismatch(
             f"{label} do not follow the distribution",
-            f"outcome {int(off)}: expected a share of {show(exact[off])}, "
-            f"got {show(counts[off] / N)} of {N}",
+            f"outcome {told(off)}: expected a share of {show(exact[off] * R)}, "
+            f"got {show(counts[off] / N * R)} of {N // R}",
             f"chance of this with a right sampler: {p_value:.1e}",
         )
 

@@ -11,6 +11,7 @@ from grader.testing import (
     assert_follows_device,
     assert_keeps_dtype,
     assert_same_gradients,
+    complex_rope,
     flops,
     largest_intermediate,
 )
@@ -38,21 +39,14 @@ def make_inputs(B=2, T=1, S=9, H=3, R=8, d_nope=6, d_rope=4, d_v=5, d_model=14):
     return q, both[..., :R], both[..., R:], w_kv_b, w_o
 
 
-def turn(x, positions, theta):
-    """(B, T, H, d_rope), each pair of neighbours as one complex number."""
-    d_rope = x.shape[-1]
-    frequency = theta ** (-torch.arange(0, d_rope, 2, dtype=torch.float64) / d_rope)
-    angle = positions.double()[:, None, None] * frequency
-    pairs = torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2).contiguous())
-    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2)
-
-
 def expanded(q, latent, k_rope, w_kv_b, w_o, *, theta=10000.0):
     """By its definition: a key and a value for each cached token and head, in float64."""
     T, H = q.shape[1:3]
     S, d_rope = k_rope.shape[1:]
     d_nope = q.shape[3] - d_rope
-    q = torch.cat([q[..., :d_nope], turn(q[..., d_nope:], torch.arange(S - T, S), theta)], dim=-1)
+    positions = torch.arange(S - T, S)[:, None]
+    turned = complex_rope(q[..., d_nope:], positions, theta, neighbours=True)
+    q = torch.cat([q[..., :d_nope], turned], dim=-1)
     heads = []
     for h, rows in enumerate(w_kv_b.chunk(H)):
         kv = latent @ rows.T

@@ -13,6 +13,7 @@ from grader.testing import (
     assert_equal,
     assert_follows_device,
     assert_same_gradients,
+    complex_rope,
 )
 
 FLOAT32_PARTS = {
@@ -68,14 +69,10 @@ def build(source, weights, **sizes):
 
 
 def rope(x, start, theta):
-    """(B, T, d_rope) or (B, T, H, d_rope), each pair of neighbours as one complex number."""
-    T, d_rope = x.shape[1], x.shape[-1]
-    positions = torch.arange(start, start + T, dtype=torch.float64)
-    angle = positions.outer(theta ** -(torch.arange(0, d_rope, 2, dtype=torch.float64) / d_rope))
-    turn = torch.polar(torch.ones_like(angle), angle)
-    turn = turn if x.dim() == 3 else turn[:, None]
-    pairs = torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2).contiguous())
-    return torch.view_as_real(pairs * turn).flatten(-2)
+    """(B, T, d_rope) or (B, T, H, d_rope), in pairs of neighbours."""
+    positions = torch.arange(start, start + x.shape[1])
+    positions = positions if x.dim() == 3 else positions[:, None]
+    return complex_rope(x, positions, theta, neighbours=True)
 
 
 def by_torch(

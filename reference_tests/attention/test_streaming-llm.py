@@ -10,6 +10,7 @@ from grader.testing import (
     assert_equal,
     assert_follows_device,
     assert_same_gradients,
+    complex_rope,
 )
 
 FLOAT32_ANGLES = {"rtol": 1e-4, "atol": 1e-4, "why": "RoPE's angles may be float32"}
@@ -34,14 +35,8 @@ def kept(t, n_sink, window):
 
 
 def rope(x, theta=10000.0):
-    """(B, H, n, D), the i-th token at position i, with halves as complex numbers."""
-    D = x.shape[-1]
-    frequency = theta ** (-torch.arange(0, D, 2, dtype=torch.float64) / D)
-    angle = torch.arange(x.shape[2], dtype=torch.float64).outer(frequency)
-    turned = torch.complex(x[..., : D // 2], x[..., D // 2 :]) * torch.polar(
-        torch.ones_like(angle), angle
-    )
-    return torch.cat([turned.real, turned.imag], dim=-1)
+    """(B, H, n, D), the i-th token at position i."""
+    return complex_rope(x, torch.arange(x.shape[2]), theta)
 
 
 def expect(q, k, v, n_sink, window, theta=10000.0):

@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from grader.testing import assert_distribution, assert_equal, assert_follows_device
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
+from grader.testing import (
+    assert_distribution,
+    assert_draws,
+    assert_equal,
+    assert_follows_device,
+    seeded,
+)
 
 
 def no_context(B):
@@ -32,35 +34,17 @@ def clear_rows(R, V, min_p, scale=1.5):
     return rows[((ratio / min_p - 1).abs() > 3e-3).all(-1)][:R]
 
 
-def assert_follows(attempt, row, context, expected, seed, min_p, N=6000, **kwargs):
-    """Compare N draws from one row with its exact distribution."""
+def assert_follows(attempt, rows, contexts, expected, seed, min_p, N=6000, **kwargs):
+    """Compare N draws from each row, all made in one call, with its exact distribution."""
     tokens = attempt.min_p_sample(
-        row.repeat(N, 1),
-        torch.tensor(context, dtype=torch.int64).repeat(N, 1),
+        rows.repeat(N, 1),
+        torch.as_tensor(contexts, dtype=torch.int64).repeat(N, 1),
         min_p=min_p,
         generator=seeded(seed),
         **kwargs,
     )
 
-    assert_equal(tuple(tokens.shape), (N,), label="the shape of the tokens")
-    assert_distribution(tokens, expected, label="tokens")
-
-
-def assert_rows_follow(attempt, rows, contexts, seed, min_p, N, expected, **kwargs):
-    """Compare N draws from each of several rows, all made in one call."""
-    R, V = rows.shape
-
-    tokens = attempt.min_p_sample(
-        rows.repeat(N, 1), contexts.repeat(N, 1), min_p=min_p, generator=seeded(seed), **kwargs
-    )
-
-    assert_equal(tuple(tokens.shape), (N * R,), label="the shape of the tokens")
-    outside = int(((tokens < 0) | (tokens >= V)).sum())
-    assert_equal(outside, 0, label="the number of tokens outside 0 to V - 1")
-    # outcome r * V + v is token v in row r
-    assert_distribution(
-        torch.arange(R).repeat(N) * V + tokens, expected / R, label="V * row + token"
-    )
+    assert_draws(tokens, expected, N)
 
 
 def test_the_threshold_is_relative_to_the_likeliest_token(attempt, seed):
@@ -75,14 +59,14 @@ def test_each_row_has_its_own_threshold(attempt, seed, min_p):
     rows = clear_rows(R=15, V=12, min_p=min_p)
     expected = torch.stack([exact(row, [], min_p) for row in rows])
 
-    assert_rows_follow(attempt, rows, no_context(len(rows)), seed, min_p, 600, expected)
+    assert_follows(attempt, rows, no_context(len(rows)), expected, seed, min_p, N=600)
 
 
 def test_min_p_of_0_keeps_every_token(attempt, seed):
     rows = torch.randn(10, 20)
     expected = rows.double().softmax(-1)
 
-    assert_rows_follow(attempt, rows, no_context(10), seed, 0.0, 800, expected)
+    assert_follows(attempt, rows, no_context(10), expected, seed, min_p=0.0, N=800)
 
 
 def test_min_p_of_1_keeps_the_likeliest_and_its_equals(attempt, seed):
@@ -158,14 +142,14 @@ def test_each_row_has_its_own_context(attempt, seed):
     pairs = zip(rows, contexts.tolist(), strict=True)
     expected = torch.stack([exact(row, seen, 0.0, 1.8, 0.9) for row, seen in pairs])
 
-    assert_rows_follow(
+    assert_follows(
         attempt,
         rows,
         contexts,
-        seed,
-        0.0,
-        700,
         expected,
+        seed,
+        min_p=0.0,
+        N=700,
         repetition_penalty=1.8,
         temperature=0.9,
     )
@@ -221,8 +205,8 @@ def test_without_context_the_penalty_changes_nothing(attempt, seed):
     rows = torch.randn(5, 6)
     expected = rows.double().softmax(-1)
 
-    assert_rows_follow(
-        attempt, rows, no_context(5), seed, 0.0, 800, expected, repetition_penalty=3.0
+    assert_follows(
+        attempt, rows, no_context(5), expected, seed, min_p=0.0, N=800, repetition_penalty=3.0
     )
 
 
@@ -230,7 +214,7 @@ def test_penalty_and_temperature_are_1_if_not_given(attempt, seed):
     rows, contexts = torch.randn(5, 6) * 1.5, torch.randint(6, (5, 4))
     expected = rows.double().softmax(-1)
 
-    assert_rows_follow(attempt, rows, contexts, seed, 0.0, 800, expected)
+    assert_follows(attempt, rows, contexts, expected, seed, min_p=0.0, N=800)
 
 
 def test_each_row_makes_its_own_draw(attempt, seed):

@@ -5,11 +5,7 @@ import itertools
 import pytest
 import torch
 
-from grader.testing import assert_distribution, assert_equal, assert_follows_device
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
+from grader.testing import assert_distribution, assert_equal, assert_follows_device, seeded
 
 
 def random_probabilities(*shape, dtype=torch.float64):

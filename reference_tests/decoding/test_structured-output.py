@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from grader.testing import assert_distribution, assert_equal
+from grader.testing import assert_distribution, assert_equal, seeded
 
 CHARACTERS = list('{}[]":,-.0123456789abcdefghijklmnopqrstuvwxyzé \\\n\t')
 EOS = len(CHARACTERS)
@@ -286,10 +286,6 @@ def test_a_vocabulary_without_a_way_on_allows_nothing(attempt):
     for text, expected in (("", [False, True, False]), ("-", [False, False, False])):
         mask = attempt.allowed_tokens(INTEGER, text, ["a", "-", "<eos>"], 2)
         assert_equal(mask, torch.tensor(expected), label=f"the mask after {text!r}")
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def test_only_allowed_tokens_are_drawn(attempt, seed):

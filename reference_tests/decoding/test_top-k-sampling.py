@@ -3,11 +3,7 @@
 import pytest
 import torch
 
-from grader.testing import assert_distribution, assert_equal
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
+from grader.testing import assert_distribution, assert_draws, assert_equal, seeded
 
 
 def exact(row, k, temperature=1.0):
@@ -19,28 +15,17 @@ def exact(row, k, temperature=1.0):
     return weights / weights.sum()
 
 
-def assert_follows(attempt, row, expected, seed, k, N=6000, **kwargs):
-    """Compare N draws from one row with its exact distribution."""
-    tokens = attempt.top_k_sample(row.repeat(N, 1), k, generator=seeded(seed), **kwargs)
+def assert_follows(attempt, rows, expected, seed, k, N=6000, **kwargs):
+    """Compare N draws from each row, all made in one call, with its exact distribution."""
+    tokens = attempt.top_k_sample(rows.repeat(N, 1), k, generator=seeded(seed), **kwargs)
 
-    assert_equal(tuple(tokens.shape), (N,), label="the shape of the tokens")
-    assert_distribution(tokens, expected, label="tokens")
+    assert_draws(tokens, expected, N)
 
 
 def assert_rows_follow(attempt, rows, k, seed, N, **kwargs):
-    """Compare N draws from each of several rows, all made in one call."""
-    R, V = rows.shape
     expected = torch.stack([exact(row, k, **kwargs) for row in rows])
 
-    tokens = attempt.top_k_sample(rows.repeat(N, 1), k, generator=seeded(seed), **kwargs)
-
-    assert_equal(tuple(tokens.shape), (N * R,), label="the shape of the tokens")
-    outside = int(((tokens < 0) | (tokens >= V)).sum())
-    assert_equal(outside, 0, label="the number of tokens outside 0 to V - 1")
-    # outcome r * V + v is token v in row r
-    assert_distribution(
-        torch.arange(R).repeat(N) * V + tokens, expected / R, label="V * row + token"
-    )
+    assert_follows(attempt, rows, expected, seed, k, N, **kwargs)
 
 
 @pytest.mark.parametrize("k", [2, 5, 9], ids="k={}".format)

@@ -9,6 +9,7 @@ from grader.testing import (
     assert_equal,
     assert_follows_device,
     assert_same_gradients,
+    seeded,
 )
 
 HALVES = [
@@ -21,10 +22,6 @@ def draw(*shape, dtype=torch.float64):
     """From 1 to 2 in size: what is 0 afterwards was dropped."""
     sign = torch.where(torch.rand(shape) < 0.5, -1.0, 1.0).double()
     return (sign * (1 + torch.rand(shape, dtype=torch.float64))).to(dtype)
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("p", [0.2, 0.5, 0.9], ids="p={}".format)

@@ -9,6 +9,7 @@ from grader.testing import (
     assert_keeps_dtype,
     assert_relative_shift,
     assert_same_gradients,
+    complex_rope,
 )
 
 # frequencies and products each round at 6e-8, at angles of up to 40 radians
@@ -17,17 +18,6 @@ HALVES = [
     pytest.param(torch.bfloat16, id="bfloat16"),
     pytest.param(torch.float16, id="float16"),
 ]
-
-
-def complex_rope(x, positions, theta=10000.0):
-    """Each pair as one complex number, at positions that may be fractions."""
-    half = x.shape[-1] // 2
-    exponent = torch.arange(half, dtype=torch.float64) / half
-    angle = positions.double().outer(theta**-exponent)
-    turned = torch.complex(x[..., :half], x[..., half:]) * torch.polar(
-        torch.ones_like(angle), angle
-    )
-    return torch.cat([turned.real, turned.imag], dim=-1)
 
 
 def make_x(B=2, H=3, T=5, D=8, dtype=torch.float64):

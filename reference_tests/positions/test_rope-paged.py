@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from grader.testing import assert_close, assert_equal, assert_follows_device
+from grader.testing import assert_close, assert_equal, assert_follows_device, complex_rope
 
 # frequencies and products each round at 6e-8, at angles of up to 40 radians
 FLOAT32_ANGLES = {"rtol": 1e-4, "atol": 1e-4, "why": "angles may be computed in float32"}
@@ -15,15 +15,9 @@ HALVES = [
 ]
 
 
-def complex_rope(x, positions, theta=10000.0):
-    """Each pair as one complex number, times a number of length 1."""
-    half = x.shape[-1] // 2
-    exponent = torch.arange(half, dtype=torch.float64) / half
-    angle = positions.double().outer(theta**-exponent)[:, None]
-    turned = torch.complex(x[..., :half], x[..., half:]) * torch.polar(
-        torch.ones_like(angle), angle
-    )
-    return torch.cat([turned.real, turned.imag], dim=-1)
+def rope(x, positions, theta=10000.0):
+    """(N, H, D), a position for each token."""
+    return complex_rope(x, positions[:, None], theta)
 
 
 def make_qk(N=9, H=4, G=2, D=8, dtype=torch.float64):
@@ -63,7 +57,7 @@ def test_position_1_turns_a_unit_vector_by_one_radian(attempt):
 
 def test_each_token_turns_by_its_own_position(attempt):
     q, k = make_qk()
-    expected = complex_rope(q, MIXED)
+    expected = rope(q, MIXED)
 
     result = attempt.rope_into_pages(q, k, MIXED, SLOTS, make_cache())
 
@@ -81,7 +75,7 @@ def test_each_token_turns_by_its_own_position(attempt):
 )
 def test_each_key_goes_to_its_slot(attempt, P, S, G):
     (q, k), cache = make_qk(G=G), make_cache(P, S, G)
-    expected = written(cache, complex_rope(k, MIXED), SLOTS)
+    expected = written(cache, rope(k, MIXED), SLOTS)
 
     attempt.rope_into_pages(q, k, MIXED, SLOTS, cache)
 
@@ -90,7 +84,7 @@ def test_each_key_goes_to_its_slot(attempt, P, S, G):
 
 def test_all_other_slots_stay_as_they_are(attempt):
     (q, k), cache = make_qk(), make_cache()
-    before, turned = cache.clone(), complex_rope(q, MIXED)
+    before, turned = cache.clone(), rope(q, MIXED)
     others = [slot for slot in range(16) if slot not in SLOTS.tolist()]
 
     result = attempt.rope_into_pages(q, k, MIXED, SLOTS, cache)
@@ -105,8 +99,8 @@ def test_padding_is_written_nowhere(attempt):
     (q, k), cache = make_qk(), make_cache()
     # the first and the last slot are taken, by tokens before padding
     slots = torch.tensor([0, 5, -1, -1, 15, 2, 3, 8, -1])
-    turned = complex_rope(q, MIXED)
-    expected = written(cache, complex_rope(k, MIXED), slots)
+    turned = rope(q, MIXED)
+    expected = written(cache, rope(k, MIXED), slots)
 
     result = attempt.rope_into_pages(q, k, MIXED, slots, cache)
 
@@ -116,7 +110,7 @@ def test_padding_is_written_nowhere(attempt):
 
 def test_nothing_but_padding_changes_no_slot(attempt):
     (q, k), cache = make_qk(N=3), make_cache()
-    before, turned = cache.clone(), complex_rope(q, MIXED[:3])
+    before, turned = cache.clone(), rope(q, MIXED[:3])
 
     result = attempt.rope_into_pages(q, k, MIXED[:3], torch.full((3,), -1), cache)
 
@@ -128,8 +122,8 @@ def test_a_cache_that_is_not_contiguous_is_written_too(attempt):
     # one layer of a cache whose heads lie before its slots
     whole = torch.randn(3, 4, 2, 4, 8, dtype=torch.float64)
     (q, k), cache = make_qk(), whole[1].transpose(1, 2)
-    expected = written(cache, complex_rope(k, MIXED), SLOTS)
-    turned = complex_rope(q, MIXED)
+    expected = written(cache, rope(k, MIXED), SLOTS)
+    turned = rope(q, MIXED)
 
     result = attempt.rope_into_pages(q, k, MIXED, SLOTS, cache)
 
@@ -140,8 +134,8 @@ def test_a_cache_that_is_not_contiguous_is_written_too(attempt):
 @pytest.mark.parametrize("theta", [3.0, 500000.0])
 def test_theta_sets_the_frequencies(attempt, theta):
     (q, k), cache = make_qk(), make_cache()
-    turned = complex_rope(q, MIXED, theta)
-    expected = written(cache, complex_rope(k, MIXED, theta), SLOTS)
+    turned = rope(q, MIXED, theta)
+    expected = written(cache, rope(k, MIXED, theta), SLOTS)
 
     result = attempt.rope_into_pages(q, k, MIXED, SLOTS, cache, theta=theta)
 
@@ -154,7 +148,7 @@ def test_decoding_step_by_step_scores_as_one_pass_does(attempt):
     D, lengths, pages = 8, (6, 4), ((5, 0), (2, 4))
     q, k = make_qk(N=10, H=2, G=2, D=D)
     positions = torch.tensor([0, 1, 2, 3, 4, 5, 0, 1, 2, 3])
-    full_q, full_k = complex_rope(q, positions), complex_rope(k, positions)
+    full_q, full_k = rope(q, positions), rope(k, positions)
     expected = [
         torch.einsum("hd,thd->ht", full_q[last], full_k[last - T + 1 : last + 1])
         for last, T in zip((5, 9), lengths, strict=True)
@@ -178,8 +172,8 @@ def test_decoding_step_by_step_scores_as_one_pass_does(attempt):
 
 def test_queries_have_the_dtype_of_q_and_keys_that_of_the_cache(attempt):
     (q, k), cache = make_qk(dtype=torch.float32), make_cache(dtype=torch.float16)
-    turned = complex_rope(q.double(), MIXED).float()
-    expected = written(cache, complex_rope(k.double(), MIXED).half(), SLOTS)
+    turned = rope(q.double(), MIXED).float()
+    expected = written(cache, rope(k.double(), MIXED).half(), SLOTS)
 
     result = attempt.rope_into_pages(q, k, MIXED, SLOTS, cache)
 
@@ -191,7 +185,7 @@ def test_queries_have_the_dtype_of_q_and_keys_that_of_the_cache(attempt):
 
 def test_keys_are_rounded_once_to_the_dtype_of_the_cache(attempt):
     (q, k), cache = make_qk(dtype=torch.bfloat16), make_cache(dtype=torch.float32)
-    expected = written(cache, complex_rope(k.double(), MIXED).float(), SLOTS)
+    expected = written(cache, rope(k.double(), MIXED).float(), SLOTS)
 
     attempt.rope_into_pages(q, k, MIXED, SLOTS, cache)
 
@@ -214,7 +208,7 @@ def assert_rounded_once(result, exact, dtype, label):
 def test_keys_are_not_rounded_before_they_turn(attempt, dtype):
     (q, k), positions = make_qk(N=16, D=32, dtype=torch.float32), torch.arange(16)
     cache = make_cache(D=32, dtype=dtype)
-    exact = complex_rope(k.double(), positions)
+    exact = rope(k.double(), positions)
 
     attempt.rope_into_pages(q, k, positions, positions, cache)
 
@@ -225,7 +219,7 @@ def test_keys_are_not_rounded_before_they_turn(attempt, dtype):
 def test_half_precision_is_rounded_once(attempt, dtype):
     (q, k), positions = make_qk(N=16, D=32, dtype=dtype), torch.arange(16)
     cache = make_cache(D=32, dtype=dtype)
-    exact = complex_rope(q.double(), positions)
+    exact = rope(q.double(), positions)
 
     result = attempt.rope_into_pages(q, k, positions, positions, cache)
 
@@ -234,7 +228,7 @@ def test_half_precision_is_rounded_once(attempt, dtype):
 
 def test_positions_have_no_upper_bound(attempt):
     (q, k), positions = make_qk(N=1), torch.tensor([200_000])
-    expected = complex_rope(q, positions)
+    expected = rope(q, positions)
 
     # float32 angles of 200,000 radians are good to about 0.02, and q stays below 6
     result = attempt.rope_into_pages(q, k, positions, torch.tensor([6]), make_cache())
@@ -245,7 +239,7 @@ def test_positions_have_no_upper_bound(attempt):
 def test_bfloat16_knows_position_4001_from_4000(attempt):
     q, k = make_qk(N=2, D=16, dtype=torch.bfloat16)
     positions, cache = torch.tensor([4000, 4001]), make_cache(D=16, dtype=torch.bfloat16)
-    exact = complex_rope(q.double(), positions).bfloat16()
+    exact = rope(q.double(), positions).bfloat16()
 
     # float32 angles of 4000 radians are good to about 1e-3
     result = attempt.rope_into_pages(q, k, positions, torch.tensor([0, 1]), cache)

@@ -11,6 +11,7 @@ from grader.testing import (
     assert_keeps_dtype,
     assert_relative_shift,
     assert_same_gradients,
+    complex_rope,
 )
 
 LOOSE = {"rtol": 2e-5, "atol": 1e-12, "why": "frequencies are good to a relative 1e-5"}
@@ -30,16 +31,6 @@ def blended(D, theta, factor, low, high):
         f = theta ** (-2 * i / D)
         result.append(f * (1 - ramp) + f / factor * ramp)
     return torch.tensor(result, dtype=torch.float64)
-
-
-def complex_rope(x, positions, frequencies, m):
-    """Each pair as one complex number, times a number of length m."""
-    half = x.shape[-1] // 2
-    angle = positions.double().outer(frequencies)
-    turned = torch.complex(x[..., :half], x[..., half:]) * torch.polar(
-        torch.full_like(angle, m), angle
-    )
-    return torch.cat([turned.real, turned.imag], dim=-1)
 
 
 def make_x(B=2, H=3, T=5, D=16, dtype=torch.float64):
@@ -150,7 +141,7 @@ def test_the_betas_say_where_the_ramp_lies(attempt, D, length, beta_fast, beta_s
 
 def test_rotates_by_the_frequencies(attempt):
     x, positions = make_x(), torch.tensor([4, 0, 9, 2, 100])
-    expected = complex_rope(x, positions, SMALL_FREQUENCIES, SMALL_M)
+    expected = complex_rope(x, positions, frequencies=SMALL_FREQUENCIES, length=SMALL_M)
 
     assert_close(attempt.apply_yarn(x, positions, **SMALL), expected, **FLOAT32_ANGLES)
 
@@ -167,7 +158,9 @@ def test_rotates_by_the_frequencies(attempt):
 def test_rotates_with_theta_and_the_betas(attempt, D, theta, length, betas, low, high):
     expected_frequencies = blended(D, theta, 3.0, low, high)
     x, positions = make_x(D=D), torch.tensor([1, 5, 20, 33, 90])
-    expected = complex_rope(x, positions, expected_frequencies, 0.1 * math.log(3) + 1)
+    expected = complex_rope(
+        x, positions, frequencies=expected_frequencies, length=0.1 * math.log(3) + 1
+    )
 
     result = attempt.apply_yarn(
         x, positions, factor=3.0, original_length=length, theta=theta, **betas
@@ -201,7 +194,7 @@ def test_scores_depend_on_the_distance_only(attempt):
         turned = [attempt.apply_yarn(x, torch.tensor([p]), **SMALL) for x, p in ((q, m), (k, n))]
         return (turned[0] * turned[1]).sum(dim=-1)
 
-    turned = complex_rope(k, torch.tensor([4]), SMALL_FREQUENCIES, SMALL_M**2)
+    turned = complex_rope(k, torch.tensor([4]), frequencies=SMALL_FREQUENCIES, length=SMALL_M**2)
     plain = (q * turned).sum(dim=-1)
 
     assert_relative_shift(
@@ -218,7 +211,7 @@ def test_scores_depend_on_the_distance_only(attempt):
 
 def test_gradients_match_complex_multiplication(attempt):
     def expected(x, positions):
-        return complex_rope(x, positions, SMALL_FREQUENCIES, SMALL_M)
+        return complex_rope(x, positions, frequencies=SMALL_FREQUENCIES, length=SMALL_M)
 
     def actual(x, positions):
         return attempt.apply_yarn(x, positions, **SMALL)
@@ -235,7 +228,7 @@ def test_returns_the_dtype_of_x(attempt):
 @pytest.mark.parametrize("dtype", HALVES)
 def test_half_precision_is_rounded_once(attempt, dtype):
     x, positions = make_x(T=16, dtype=dtype), torch.arange(16)
-    exact = complex_rope(x.double(), positions, SMALL_FREQUENCIES, SMALL_M)
+    exact = complex_rope(x.double(), positions, frequencies=SMALL_FREQUENCIES, length=SMALL_M)
 
     # float32 angles of up to 16 radians are good to 4e-6, and m * x stays below 8
     result = attempt.apply_yarn(x, positions, **SMALL)
@@ -251,7 +244,7 @@ def test_half_precision_is_rounded_once(attempt, dtype):
 
 def test_positions_have_no_upper_bound(attempt):
     x, positions = make_x(T=1), torch.tensor([200_000])
-    expected = complex_rope(x, positions, SMALL_FREQUENCIES, SMALL_M)
+    expected = complex_rope(x, positions, frequencies=SMALL_FREQUENCIES, length=SMALL_M)
 
     # float32 angles of 200,000 radians are good to about 0.02, and m * x stays below 8
     result = attempt.apply_yarn(x, positions, **SMALL)
@@ -261,7 +254,7 @@ def test_positions_have_no_upper_bound(attempt):
 
 def test_bfloat16_knows_position_4001_from_4000(attempt):
     x, positions = make_x(T=2, dtype=torch.bfloat16), torch.tensor([4000, 4001])
-    exact = complex_rope(x.double(), positions, SMALL_FREQUENCIES, SMALL_M)
+    exact = complex_rope(x.double(), positions, frequencies=SMALL_FREQUENCIES, length=SMALL_M)
 
     # float32 angles of 4000 radians are good to about 1e-3
     result = attempt.apply_yarn(x, positions, **SMALL)

@@ -1,11 +1,11 @@
-"""assert_distribution: right samplers pass, wrong ones do not."""
+"""assert_distribution and assert_draws: right samplers pass, wrong ones do not."""
 
 import math
 
 import pytest
 import torch
 
-from grader.testing import Mismatch, assert_distribution
+from grader.testing import Mismatch, assert_distribution, assert_draws, seeded
 from grader.testing.sampling import LEAST, THRESHOLD
 
 N = 20_000
@@ -187,4 +187,56 @@ def test_the_generator_is_left_alone():
     before = torch.get_rng_state()
     assert_distribution(samples, EVEN)
 
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+ROWS = torch.tensor([[0.5, 0.5, 0.0], [0.1, 0.6, 0.3], [0.0, 0.0, 1.0]])
+
+
+def drawn_rows(rows: torch.Tensor, count: int) -> torch.Tensor:
+    return torch.multinomial(rows.repeat(count, 1), 1).flatten()
+
+
+@pytest.mark.parametrize("rows", [ROWS, 3 * ROWS, EVEN, ZIPF.repeat(8, 1)])
+def test_right_draws_of_each_row_pass_whatever_the_seed(rows: torch.Tensor):
+    for seed in range(50):
+        torch.manual_seed(seed)
+        assert_draws(drawn_rows(rows, 1500), rows, 1500)
+
+
+def test_draws_in_the_order_of_other_rows_are_caught(words):
+    torch.manual_seed(3)
+    tokens = drawn_rows(ROWS[[1, 0, 2]], 500)
+
+    said = words(assert_draws, tokens, ROWS, 500).splitlines()
+    assert said[0] == "tokens contain 2 of row 0, whose probability is 0"
+    assert said[1].endswith("times in 500")
+
+
+def test_the_row_and_the_token_that_are_off_are_named_with_their_share_of_the_row(words):
+    rows = torch.tensor([[0.5, 0.5], [0.9, 0.1]])
+    tokens = torch.tensor([0, 0, 1, 0, 0, 0, 1, 1]).repeat(100)
+
+    said = words(assert_draws, tokens, rows, 400).splitlines()
+    assert said[:2] == [
+        "tokens do not follow the distribution",
+        "outcome 1 of row 1: expected a share of 0.1, got 0.25 of 400",
+    ]
+
+
+def test_draws_of_another_shape_or_type_are_refused(words):
+    said = words(assert_draws, torch.zeros(4, 1, dtype=torch.int64), EVEN, 4)
+
+    assert said == "tokens have the wrong shape: expected (4,), got (4, 1)"
+    said = words(assert_draws, torch.zeros(8, dtype=torch.int64), ROWS, 4)
+    assert said == "tokens have the wrong shape: expected (12,), got (8,)"
+    said = words(assert_draws, [1, 2, 3], ROWS, 1)
+    assert said == "tokens have the wrong type: expected a tensor, got a list of 3"
+
+
+def test_a_seeded_generator_draws_the_same_and_leaves_the_global_one_alone():
+    before = torch.get_rng_state()
+    one, other = (torch.rand(5, generator=seeded(seed)) for seed in (7, 7))
+
+    assert torch.equal(one, other)
     assert torch.equal(torch.get_rng_state(), before)
