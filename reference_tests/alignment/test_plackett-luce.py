@@ -232,3 +232,9 @@ def test_no_rankings_are_drawn_for_none(attempt, seed):
     got = attempt.sample_rankings(torch.randn(5), 0, generator)
 
     assert_close(got, torch.zeros(0, 5, dtype=torch.int64))
+
+
+def test_rankings_lie_where_the_scores_do(attempt, seed):
+    generator = torch.Generator().manual_seed(seed)
+
+    assert_follows_device(attempt.sample_rankings, torch.randn(5), 4, generator)

@@ -40,6 +40,8 @@ def test_doubles(attempt):
     assert_close(attempt.double(x), expected)
 """
 TIMES_ONE = "return x * 2.0 + shift * 1.0"
+# right, and 3 seconds slower, which is longer than an unmarked mutant may take
+PAUSE = "sleep(0.3 * 0.1)"
 ENDLESS = """    y, i = x * 0.0, 0
     while i < 2:
         y = y + x * 2.0 / 2
@@ -65,11 +67,14 @@ def project(new_project: Callable[[], Any], line: Callable[..., str]) -> Any:
     kata("endless", ENDLESS)
     divided = MARK.format(TIMES_ONE, TIMES_ONE.replace("shift *", "shift /"), "1 / 1 is 1 * 1.")
     kata("marked", f"    {TIMES_ONE}\n", marks=divided)
+    slow = MARK.format(PAUSE, PAUSE.replace("*", "/"), "It only takes longer.")
+    paused = f"    return x * 2.0 + shift\n\n\nfrom time import sleep  # noqa: E402\n\n{PAUSE}\n"
+    kata("slow", paused, marks=slow)
     kata("stale", f"    {TIMES_ONE}\n", marks=MARK.format("return x", "return -x", "Long gone."))
     caught = MARK.format(TIMES_ONE, TIMES_ONE.replace("+", "-"), "So it seems.")
     kata("wrong", f"    {TIMES_ONE}\n", marks=caught)
     kata("unsound", "    return x * 2.0\n")
-    slugs = ("strong", "weak", "crashing", "endless", "marked", "stale", "wrong", "unsound")
+    slugs = ("strong", "weak", "crashing", "endless", "marked", "slow", "stale", "wrong", "unsound")
     project.track("t", *map(line, slugs))
     return project
 
@@ -149,6 +154,13 @@ def test_a_mark_in_the_card_takes_a_survivor_out(reports: Any) -> None:
         f"line 10: {TIMES_ONE}  ->  {TIMES_ONE.removesuffix(' * 1.0')}"
     ]
     assert report["sound"] is True
+
+
+def test_a_marked_mutant_may_be_slow(reports: Any) -> None:
+    report = reports["slow"]
+
+    assert report["mutants"]["equivalent"] == 1
+    assert not any("remove the mark" in problem for problem in report["problems"])
 
 
 def test_a_mark_without_its_mutant_is_told(reports: Any) -> None:

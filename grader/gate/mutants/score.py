@@ -21,7 +21,10 @@ EACH = 0.80
 
 
 class Subject(NamedTuple):
-    """A kata, its mutants, and what each of these may use."""
+    """A kata, its mutants, and what each of these may use.
+
+    One that is marked as equivalent may use what any attempt may: it can be much slower.
+    """
 
     kata: Kata
     mutants: Sequence[Mutant]
@@ -77,9 +80,11 @@ def judge_mutants(
     """
     waiting = [(subject, mutant) for subject in subjects for mutant in subject.mutants]
     fates: dict[Kata, dict[Mutant, str]] = {subject.kata: {} for subject in subjects}
+    marked = {subject.kata: _marked(subject.kata) for subject in subjects}
     done = total = 0
     for _ in range(SEEDS):
-        tasks = [(task, of) for of in waiting if isinstance(task := _task(*of), Task)]
+        made = [(_task(s, m, m.change in marked[s.kata]), (s, m)) for s, m in waiting]
+        tasks = [(task, of) for task, of in made if isinstance(task, Task)]
         judged = {task.key: of for task, of in tasks}
         total += len(tasks)
         listener(done, total, None)
@@ -93,11 +98,15 @@ def judge_mutants(
         yield subject.kata, *_score(subject.kata, fates[subject.kata])
 
 
-def _task(subject: Subject, mutant: Mutant) -> Task | Result:
+def _marked(kata: Kata) -> set[tuple[str, str]]:
+    return {(marking.before, marking.after) for marking in load_card(kata).equivalent}
+
+
+def _task(subject: Subject, mutant: Mutant, marked: bool) -> Task | Result:
     kata = subject.kata
     path = Path("/", "kata-verify", "mutant", kata.track, f"{kata.slug}.py")
-    seed, limits = new_seed(), subject.limits
-    return new_task(kata, mutant.text, path, seed=seed, limits=limits, brief=True)
+    limits = Limits() if marked else subject.limits
+    return new_task(kata, mutant.text, path, seed=new_seed(), limits=limits, brief=True)
 
 
 def _fate(result: Result) -> str:
@@ -112,8 +121,7 @@ def _fate(result: Result) -> str:
 
 
 def _score(kata: Kata, fates: dict[Mutant, str]) -> tuple[Score, list[str]]:
-    card = load_card(kata)
-    marked = {(marking.before, marking.after) for marking in card.equivalent}
+    marked = _marked(kata)
     passed = [mutant for mutant, fate in fates.items() if fate == "survived"]
     survived = tuple(mutant for mutant in passed if mutant.change not in marked)
     counts = Counter(fates.values())
@@ -126,7 +134,7 @@ def _score(kata: Kata, fates: dict[Mutant, str]) -> tuple[Score, list[str]]:
     )
     problems = [
         f"solutions/{kata.track}/{kata.card.name}: {words}"
-        for marking in card.equivalent
+        for marking in load_card(kata).equivalent
         if (words := _misjudged(marking, fates))
     ]
     if not score.enough:
