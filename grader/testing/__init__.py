@@ -15,6 +15,13 @@ from grader.testing.compare import assert_close, assert_equal
 from grader.testing.device import assert_follows_device
 from grader.testing.dtype import assert_keeps_dtype
 from grader.testing.forbid import Forbidden, forbidden
+from grader.testing.generators import (
+    assert_generator_moves,
+    assert_global_generator_kept,
+    assert_state_decides,
+    assert_state_repeats,
+    seeded,
+)
 from grader.testing.gradients import assert_same_gradients, gradients
 from grader.testing.measure import flops, largest_intermediate
 from grader.testing.metamorphic import (
@@ -26,7 +33,7 @@ from grader.testing.metamorphic import (
 )
 from grader.testing.ranks import RankError, run_ranks
 from grader.testing.rope import complex_rope
-from grader.testing.sampling import assert_distribution, assert_draws, seeded
+from grader.testing.sampling import assert_distribution, assert_draws
 from grader.testing.unchanged import assert_unchanged
 from grader.testing.words import Mismatch
 
@@ -42,10 +49,14 @@ __all__ = [
     "assert_draws",
     "assert_equal",
     "assert_follows_device",
+    "assert_generator_moves",
+    "assert_global_generator_kept",
     "assert_keeps_dtype",
     "assert_padding_changes_nothing",
     "assert_relative_shift",
     "assert_same_gradients",
+    "assert_state_decides",
+    "assert_state_repeats",
     "assert_unchanged",
     "complex_rope",
     "flops",

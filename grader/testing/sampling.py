@@ -65,11 +65,6 @@ def assert_draws(tokens: Tensor, probabilities: Tensor, N: int, *, label: str = 
         _compare(tokens, rows, label)
 
 
-def seeded(seed: int) -> torch.Generator:
-    """A generator of one's own: what it draws depends on nothing else."""
-    return torch.Generator().manual_seed(seed)
-
-
 def _compare(drawn: Tensor, probabilities: Tensor, label: str) -> None:
     """Sample i, of all that were drawn, against row i % R of (R, V) probabilities."""
     if not len(drawn):

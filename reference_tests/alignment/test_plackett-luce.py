@@ -12,6 +12,7 @@ from grader.testing import (
     assert_distribution,
     assert_follows_device,
     assert_same_gradients,
+    seeded,
 )
 
 
@@ -205,7 +206,7 @@ def test_rankings_follow_the_distribution(attempt, seed, dtype):
         left = [weights[i] for i in order]
         chances.append(math.prod(left[i] / sum(left[i:]) for i in range(4)))
     code = {sum(item * 4**i for i, item in enumerate(order)): n for n, order in enumerate(orders)}
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
 
     got = attempt.sample_rankings(torch.tensor(weights, dtype=dtype).log(), 40_000, generator)
 
@@ -227,7 +228,7 @@ def test_all_randomness_comes_from_the_generator(attempt, seed):
 
 
 def test_no_rankings_are_drawn_for_none(attempt, seed):
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
 
     got = attempt.sample_rankings(torch.randn(5), 0, generator)
 
@@ -235,6 +236,6 @@ def test_no_rankings_are_drawn_for_none(attempt, seed):
 
 
 def test_rankings_lie_where_the_scores_do(attempt, seed):
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
 
     assert_follows_device(attempt.sample_rankings, torch.randn(5), 4, generator)

@@ -8,6 +8,10 @@ from grader.testing import (
     assert_draws,
     assert_equal,
     assert_follows_device,
+    assert_generator_moves,
+    assert_global_generator_kept,
+    assert_state_decides,
+    assert_state_repeats,
     seeded,
 )
 
@@ -227,49 +231,26 @@ def test_each_row_makes_its_own_draw(attempt, seed):
     assert_distribution(3 * first + second, torch.ones(9), label="pairs of neighbouring rows")
 
 
-def draw(attempt, logits, generator):
-    return attempt.min_p_sample(logits, no_context(len(logits)), min_p=0.01, generator=generator)
+def draws(attempt, logits):
+    """What is drawn, by the generator alone."""
+    context = no_context(len(logits))
+    return lambda g: attempt.min_p_sample(logits, context, min_p=0.01, generator=g)
 
 
 def test_the_same_generator_state_gives_the_same_tokens(attempt, seed):
-    logits, generator = torch.randn(200, 30), seeded(seed)
-    # a state that no seed alone leads to
-    torch.rand(7, generator=generator)
-    state = generator.get_state()
-    first = draw(attempt, logits, generator)
-
-    generator.set_state(state)
-    assert_equal(draw(attempt, logits, generator), first)
+    assert_state_repeats(draws(attempt, torch.randn(200, 30)), seed)
 
 
 def test_each_call_moves_the_generator_on(attempt, seed):
-    logits, generator = torch.zeros(50, 1000), seeded(seed)
-    first = draw(attempt, logits, generator)
-    second = draw(attempt, logits, generator)
-
-    same = int((first == second).sum())
-    # a right sampler repeats one row in a thousand
-    assert same <= 25, (
-        "two calls in a row draw the same tokens: the second starts where the first did"
-    )
+    assert_generator_moves(draws(attempt, torch.zeros(50, 1000)), seed)
 
 
 def test_the_state_of_the_generator_decides_the_tokens(attempt, seed):
-    logits, generator = torch.zeros(50, 1000), seeded(seed)
-    first = draw(attempt, logits, generator)
-    generator.manual_seed(seed + 1)
-    other = draw(attempt, logits, generator)
-
-    same = int((first == other).sum())
-    # a right sampler repeats one row in a thousand
-    assert same <= 25, "generators with different seeds draw the same tokens"
+    assert_state_decides(draws(attempt, torch.zeros(50, 1000)), seed)
 
 
 def test_the_global_generator_is_left_alone(attempt, seed):
-    before = torch.get_rng_state()
-    draw(attempt, torch.zeros(4, 10), seeded(seed))
-
-    assert_equal(torch.get_rng_state(), before, label="the state of torch's global generator")
+    assert_global_generator_kept(draws(attempt, torch.randn(4, 30)), seed)
 
 
 def test_all_is_made_on_the_device_of_the_logits(attempt, seed):

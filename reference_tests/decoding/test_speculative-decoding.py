@@ -5,7 +5,16 @@ import itertools
 import pytest
 import torch
 
-from grader.testing import assert_distribution, assert_equal, assert_follows_device, seeded
+from grader.testing import (
+    assert_distribution,
+    assert_equal,
+    assert_follows_device,
+    assert_generator_moves,
+    assert_global_generator_kept,
+    assert_state_decides,
+    assert_state_repeats,
+    seeded,
+)
 
 
 def random_probabilities(*shape, dtype=torch.float64):
@@ -185,50 +194,37 @@ def test_without_drafts_a_token_is_drawn_from_the_target(attempt, seed):
     assert_blocks_follow(attempt, p, p[:0], seed, N=5000)
 
 
-def test_the_same_generator_state_gives_the_same_tokens(attempt, seed):
-    p, q, generator = random_probabilities(300, 4, 9), random_probabilities(300, 3, 9), seeded(seed)
+def draws(attempt, p, q):
+    """What is verified, by the generator alone."""
     drafts = draft(q)
-    # a state that no seed alone leads to
-    torch.rand(7, generator=generator)
-    state = generator.get_state()
-    first = attempt.verify_drafts(p, q, drafts, generator=generator)
+    return lambda generator: attempt.verify_drafts(p, q, drafts, generator=generator)
 
-    generator.set_state(state)
-    assert_equal(attempt.verify_drafts(p, q, drafts, generator=generator), first)
+
+def last_draws(attempt):
+    """The tokens after drafts that are all accepted, each one of a thousand."""
+    both = torch.full((60, 2, 1000), 1e-3)
+    tokens = draws(attempt, both, both[:, :1])
+    return lambda generator: tokens(generator)[:, 1]
+
+
+def test_the_same_generator_state_gives_the_same_tokens(attempt, seed):
+    p, q = random_probabilities(300, 4, 9), random_probabilities(300, 3, 9)
+
+    assert_state_repeats(draws(attempt, p, q), seed)
 
 
 def test_each_call_moves_the_generator_on(attempt, seed):
-    p, q = torch.full((60, 2, 1000), 1e-3), torch.full((60, 1, 1000), 1e-3)
-    drafts, generator = draft(q), seeded(seed)
-    first = attempt.verify_drafts(p, q, drafts, generator=generator)
-    second = attempt.verify_drafts(p, q, drafts, generator=generator)
-
-    same = int((first[:, 1] == second[:, 1]).sum())
-    # a right sampler repeats one row in a thousand
-    assert same <= 25, (
-        "two calls in a row draw the same tokens: the second starts where the first did"
-    )
+    assert_generator_moves(last_draws(attempt), seed)
 
 
 def test_the_state_of_the_generator_decides_the_tokens(attempt, seed):
-    p, q = torch.full((60, 2, 1000), 1e-3), torch.full((60, 1, 1000), 1e-3)
-    drafts, generator = draft(q), seeded(seed)
-    first = attempt.verify_drafts(p, q, drafts, generator=generator)
-    generator.manual_seed(seed + 1)
-    other = attempt.verify_drafts(p, q, drafts, generator=generator)
-
-    same = int((first[:, 1] == other[:, 1]).sum())
-    # a right sampler repeats one row in a thousand
-    assert same <= 25, "generators with different seeds draw the same tokens"
+    assert_state_decides(last_draws(attempt), seed)
 
 
 def test_the_global_generator_is_left_alone(attempt, seed):
     p, q = random_probabilities(8, 3, 4), random_probabilities(8, 2, 4)
-    drafts = draft(q)
-    before = torch.get_rng_state()
-    attempt.verify_drafts(p, q, drafts, generator=seeded(seed))
 
-    assert_equal(torch.get_rng_state(), before, label="the state of torch's global generator")
+    assert_global_generator_kept(draws(attempt, p, q), seed)
 
 
 @pytest.mark.parametrize("places", [2, 4], ids="{}-places-for-two-drafts".format)

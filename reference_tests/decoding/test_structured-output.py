@@ -6,7 +6,13 @@ from functools import partial
 import pytest
 import torch
 
-from grader.testing import assert_distribution, assert_equal, seeded
+from grader.testing import (
+    assert_distribution,
+    assert_equal,
+    assert_global_generator_kept,
+    assert_state_repeats,
+    seeded,
+)
 
 CHARACTERS = list('{}[]":,-.0123456789abcdefghijklmnopqrstuvwxyzé \\\n\t')
 EOS = len(CHARACTERS)
@@ -341,29 +347,21 @@ def test_whole_documents_fit_the_schema(attempt, seed):
         assert_equal(fits, True, label=f"whether {text!r} fits the schema")
 
 
+def draws(attempt, text, times):
+    """Tokens of an integer that begins with text, by the generator alone."""
+    logits, vocab = torch.zeros(11), [*DIGITS, "<eos>"]
+    return lambda generator: [
+        attempt.constrained_sample(logits, INTEGER, text, vocab, 10, generator=generator)
+        for _ in range(times)
+    ]
+
+
 def test_the_same_generator_state_gives_the_same_token(attempt, seed):
-    vocab = [*DIGITS, "<eos>"]
-    logits, generator = torch.zeros(11), seeded(seed)
-    torch.rand(7, generator=generator)
-    state = generator.get_state()
-
-    def draw():
-        return [
-            attempt.constrained_sample(logits, INTEGER, "1", vocab, 10, generator=generator)
-            for _ in range(30)
-        ]
-
-    first = draw()
-    generator.set_state(state)
-    assert_equal(draw(), first, label="tokens")
+    assert_state_repeats(draws(attempt, "1", times=30), seed)
 
 
 def test_the_global_generator_is_left_alone(attempt, seed):
-    before = torch.get_rng_state()
-    vocab = [*DIGITS, "<eos>"]
-    attempt.constrained_sample(torch.zeros(11), INTEGER, "", vocab, 10, generator=seeded(seed))
-
-    assert_equal(torch.get_rng_state(), before, label="the state of torch's global generator")
+    assert_global_generator_kept(draws(attempt, "", times=1), seed)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from grader.testing import assert_distribution, assert_draws, assert_equal, seeded
+from grader.testing import (
+    assert_distribution,
+    assert_draws,
+    assert_equal,
+    assert_generator_moves,
+    assert_global_generator_kept,
+    assert_state_decides,
+    assert_state_repeats,
+    seeded,
+)
 
 
 def exact(row, k, temperature=1.0):
@@ -125,45 +134,25 @@ def test_each_row_makes_its_own_draw(attempt, seed):
     assert_distribution(5 * first + second, pairs.flatten(), label="pairs of neighbouring rows")
 
 
-def test_the_same_generator_state_gives_the_same_tokens(attempt, seed):
-    logits, generator = torch.randn(200, 30), seeded(seed)
-    # a state that no seed alone leads to
-    torch.rand(7, generator=generator)
-    state = generator.get_state()
-    first = attempt.top_k_sample(logits, 20, generator=generator)
+def draws(attempt, logits, k):
+    """What is drawn, by the generator alone."""
+    return lambda generator: attempt.top_k_sample(logits, k, generator=generator)
 
-    generator.set_state(state)
-    assert_equal(attempt.top_k_sample(logits, 20, generator=generator), first)
+
+def test_the_same_generator_state_gives_the_same_tokens(attempt, seed):
+    assert_state_repeats(draws(attempt, torch.randn(200, 30), 20), seed)
 
 
 def test_each_call_moves_the_generator_on(attempt, seed):
-    logits, generator = torch.zeros(50, 1000), seeded(seed)
-    first = attempt.top_k_sample(logits, 1000, generator=generator)
-    second = attempt.top_k_sample(logits, 1000, generator=generator)
-
-    same = int((first == second).sum())
-    # a right sampler repeats one row in a thousand
-    assert same <= 25, (
-        "two calls in a row draw the same tokens: the second starts where the first did"
-    )
+    assert_generator_moves(draws(attempt, torch.zeros(50, 1000), 1000), seed)
 
 
 def test_the_state_of_the_generator_decides_the_tokens(attempt, seed):
-    logits, generator = torch.zeros(50, 1000), seeded(seed)
-    first = attempt.top_k_sample(logits, 1000, generator=generator)
-    generator.manual_seed(seed + 1)
-    other = attempt.top_k_sample(logits, 1000, generator=generator)
-
-    same = int((first == other).sum())
-    # a right sampler repeats one row in a thousand
-    assert same <= 25, "generators with different seeds draw the same tokens"
+    assert_state_decides(draws(attempt, torch.zeros(50, 1000), 1000), seed)
 
 
 def test_the_global_generator_is_left_alone(attempt, seed):
-    before = torch.get_rng_state()
-    attempt.top_k_sample(torch.zeros(4, 10), 5, generator=seeded(seed))
-
-    assert_equal(torch.get_rng_state(), before, label="the state of torch's global generator")
+    assert_global_generator_kept(draws(attempt, torch.randn(4, 30), 20), seed)
 
 
 def test_one_row_and_one_token_give_a_vector_of_int64(attempt, seed):

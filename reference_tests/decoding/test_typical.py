@@ -5,7 +5,16 @@ import math
 import pytest
 import torch
 
-from grader.testing import assert_distribution, assert_draws, assert_equal, seeded
+from grader.testing import (
+    assert_distribution,
+    assert_draws,
+    assert_equal,
+    assert_generator_moves,
+    assert_global_generator_kept,
+    assert_state_decides,
+    assert_state_repeats,
+    seeded,
+)
 
 
 def distances(row, temperature=1.0):
@@ -166,45 +175,25 @@ def test_each_row_makes_its_own_draw(attempt, seed):
     assert_distribution(3 * first + second, torch.ones(9), label="pairs of neighbouring rows")
 
 
-def test_the_same_generator_state_gives_the_same_tokens(attempt, seed):
-    logits, generator = torch.randn(200, 30), seeded(seed)
-    # a state that no seed alone leads to
-    torch.rand(7, generator=generator)
-    state = generator.get_state()
-    first = attempt.typical_sample(logits, 0.9, generator=generator)
+def draws(attempt, logits, mass):
+    """What is drawn, by the generator alone."""
+    return lambda generator: attempt.typical_sample(logits, mass, generator=generator)
 
-    generator.set_state(state)
-    assert_equal(attempt.typical_sample(logits, 0.9, generator=generator), first)
+
+def test_the_same_generator_state_gives_the_same_tokens(attempt, seed):
+    assert_state_repeats(draws(attempt, torch.randn(200, 30), 0.9), seed)
 
 
 def test_each_call_moves_the_generator_on(attempt, seed):
-    logits, generator = torch.zeros(50, 1000), seeded(seed)
-    first = attempt.typical_sample(logits, 1.0, generator=generator)
-    second = attempt.typical_sample(logits, 1.0, generator=generator)
-
-    same = int((first == second).sum())
-    # a right sampler repeats one row in a thousand
-    assert same <= 25, (
-        "two calls in a row draw the same tokens: the second starts where the first did"
-    )
+    assert_generator_moves(draws(attempt, torch.zeros(50, 1000), 1.0), seed)
 
 
 def test_the_state_of_the_generator_decides_the_tokens(attempt, seed):
-    logits, generator = torch.zeros(50, 1000), seeded(seed)
-    first = attempt.typical_sample(logits, 1.0, generator=generator)
-    generator.manual_seed(seed + 1)
-    other = attempt.typical_sample(logits, 1.0, generator=generator)
-
-    same = int((first == other).sum())
-    # a right sampler repeats one row in a thousand
-    assert same <= 25, "generators with different seeds draw the same tokens"
+    assert_state_decides(draws(attempt, torch.zeros(50, 1000), 1.0), seed)
 
 
 def test_the_global_generator_is_left_alone(attempt, seed):
-    before = torch.get_rng_state()
-    attempt.typical_sample(torch.zeros(4, 10), 0.9, generator=seeded(seed))
-
-    assert_equal(torch.get_rng_state(), before, label="the state of torch's global generator")
+    assert_global_generator_kept(draws(attempt, torch.randn(4, 30), 0.9), seed)
 
 
 def test_one_row_and_one_token_give_a_vector_of_int64(attempt, seed):
