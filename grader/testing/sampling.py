@@ -82,7 +82,7 @@ def _compare(drawn: Tensor, probabilities: Tensor, label: str) -> None:
         raise Mismatch(f"{label} must be from 0 to {V - 1}, got {bad}")
 
     def told(outcome: int) -> str:
-        row = f" of row {outcome // V}" if R > 1 else ""
+        row = f" in row {outcome // V}" if R > 1 else ""
         return f"{outcome % V}{row}"
 
     exact = (exact / exact.sum(-1, keepdim=True) / R).flatten()

@@ -209,7 +209,7 @@ def test_draws_in_the_order_of_other_rows_are_caught(words):
     tokens = drawn_rows(ROWS[[1, 0, 2]], 500)
 
     said = words(assert_draws, tokens, ROWS, 500).splitlines()
-    assert said[0] == "tokens contain 2 of row 0, whose probability is 0"
+    assert said[0] == "tokens contain 2 in row 0, whose probability is 0"
     assert said[1].endswith("times in 500")
 
 
@@ -220,7 +220,7 @@ def test_the_row_and_the_token_that_are_off_are_named_with_their_share_of_the_ro
     said = words(assert_draws, tokens, rows, 400).splitlines()
     assert said[:2] == [
         "tokens do not follow the distribution",
-        "outcome 1 of row 1: expected a share of 0.1, got 0.25 of 400",
+        "outcome 1 in row 1: expected a share of 0.1, got 0.25 of 400",
     ]
 
 
