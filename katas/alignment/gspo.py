@@ -45,7 +45,7 @@ def gspo_loss(
         Changing an argument in place.
 
     Source:
-        Zheng et al. 2025, "Group Sequence Policy Optimization", equations 5 and 7,
+        Zheng et al. 2025, "Group Sequence Policy Optimization",
         https://arxiv.org/abs/2507.18071
     """
     raise NotImplementedError
@@ -84,6 +84,6 @@ def gspo_token_loss(
         Changing an argument in place.
 
     Source:
-        As above, equations 13 and 14.
+        As above, under the name of GSPO-token.
     """
     raise NotImplementedError

@@ -65,8 +65,8 @@ def native_sparse_attention(
         Changing any argument in place.
 
     Source:
-        Yuan et al. 2025, "Native Sparse Attention", section 3.3, and 4.1 for the blocks
-        that are always selected, https://arxiv.org/abs/2502.11089. There compression is a
-        learned map over blocks that overlap, and each branch has keys and values of its own.
+        Yuan et al. 2025, "Native Sparse Attention", https://arxiv.org/abs/2502.11089. There
+        compression is a learned map over blocks that overlap, and each branch has keys and
+        values of its own.
     """
     raise NotImplementedError
