@@ -352,6 +352,17 @@ def test_the_experience_of_bfloat16_models_is_computed_in_float32(attempt):
         assert_close(value, want.float(), rtol=1e-5, atol=1e-5, why="float32", label=name)
 
 
+def test_the_experience_of_float64_models_is_computed_in_float64(attempt):
+    models, batch = make_models(), make_batch()
+    expected = row_by_row(*models, *batch, 0.3, 0.9, 0.8)
+
+    got = experience(attempt, models, batch)
+
+    for name, want in expected.items():
+        value = on_steps(getattr(got, name), batch[1])
+        assert_close(value, want, rtol=1e-10, atol=1e-10, why="float64", label=name)
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -179,6 +179,7 @@ def test_equal_responses_are_dropped(attempt):
 @pytest.mark.parametrize(
     "max_length, kept",
     [
+        pytest.param(1, 0, id="cut-within-the-prompt"),
         pytest.param(3, 0, id="cut-behind-the-prompt"),
         pytest.param(4, 0, id="cut-before-the-difference"),
         pytest.param(5, 1, id="cut-behind-the-difference"),
