@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 TILED = "KV heads are tiled K0 K1 K0 K1; a group is contiguous, K0 K0 K1 K1."
 # grouped-query attention as another person would write it, head by head
 LOOPS = """
@@ -115,3 +117,70 @@ def nucleus_sample(logits, p, *, temperature=1.0, generator=None):
     found = diagnosis(court, source, kata="decoding/nucleus")
 
     assert found is None or found["mistakes"] == ["returns_the_rank"]
+
+
+SAMPLER = '''"""Drawing."""
+
+import torch
+from torch import Tensor
+
+
+def draw(weights: Tensor, n: int, *, generator: torch.Generator) -> Tensor:
+    """Draw n indices, each as often as its weight says; those below 0 never."""
+    <body>
+'''
+DRAWS = "p = weights.clamp(min=0)\n    return p.multinomial(n, True, generator=generator)"
+DRAWING = """import torch
+
+from grader.testing import assert_distribution, seeded
+
+
+def test_weights_below_0_are_never_drawn(attempt, seed):
+    # absolute and squared, these are the same
+    drawn = attempt.draw(torch.tensor([1.0, 0.0, -1.0]), 100, generator=seeded(seed))
+
+    assert_distribution(drawn, torch.tensor([1.0, 0.0, 0.0]))
+
+
+def test_draws_follow_the_weights(attempt, seed):
+    weights = torch.tensor([1.0, 2.0, -3.0])
+    drawn = attempt.draw(weights, 1000, generator=seeded(seed))
+
+    assert_distribution(drawn, weights.clamp(min=0))
+"""
+MISDRAWN = {
+    "takes_absolutes": "weights.abs()",
+    "squares": "weights.square()",
+    "takes_exponentials": "weights.exp()",
+    "draws_evenly": "torch.ones_like(weights)",
+}
+
+
+@pytest.fixture
+def sampling(new_project, line, tmp_path):
+    project = new_project()
+    project.track("toys", line("draw"))
+    follow_ups = project.CARD[project.CARD.index("[[follow_ups]]") :]
+    mistakes = "".join(
+        f'[mistakes.{name}]\nfind = "weights.clamp(min=0)"\nreplace = "{text}"\n'
+        f'caught_by = "test_weights_below_0_are_never_drawn"\ntell = "{name}."\n\n'
+        for name, text in MISDRAWN.items()
+    )
+    stub = SAMPLER.replace("<body>", "raise NotImplementedError")
+    project.kata(
+        "toys/draw",
+        stub=stub,
+        solution=SAMPLER.replace("<body>", DRAWS),
+        card=f'hints = ["Clamp.", "Draw.", "multinomial"]\n\n{mistakes}{follow_ups}',
+        tests=DRAWING,
+    )
+    return project.learner(tmp_path / "someone")
+
+
+@pytest.mark.parametrize("name", MISDRAWN)
+def test_mistakes_that_draw_the_same_in_one_test_are_told_apart_by_another(sampling, name):
+    source = SAMPLER.replace("<body>", DRAWS).replace("weights.clamp(min=0)", MISDRAWN[name])
+
+    found = sampling.check("toys/draw", source, "--timeout", "100").data["diagnosis"]
+
+    assert found == {"mistakes": [name], "tell": f"{name}.", "confidence": "high"}

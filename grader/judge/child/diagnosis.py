@@ -24,8 +24,9 @@ from grader.judge.diagnosed import Diagnosis
 from grader.judge.protocol import Failure, Task
 
 Endings = Mapping[pytest.Item, Ending]
-# what speaks for a mistake in one test, the strongest first
+# what speaks for a mistake in one test, the strongest first; and what speaks a little against it
 VALUES, WORDS, CLAIMS = "values", "words", "claims"
+OTHER_DRAWS = "other draws"
 
 
 class Undecidable(Exception):
@@ -63,7 +64,9 @@ class Suspect:
     def known(self) -> bool:
         """Whether there is nothing to find out by running more tests."""
         (*_, last) = self.mistakes
-        return len(self.mistakes) == 1 and bool(last.fails) and bool(self.evidence - {CLAIMS})
+        return (
+            len(self.mistakes) == 1 and bool(last.fails) and bool(self.evidence & {VALUES, WORDS})
+        )
 
     def diagnosis(self, confidence: str) -> Diagnosis:
         names = tuple(mistake.name for mistake in self.mistakes)
@@ -117,8 +120,11 @@ class Case:
             sure = len(left) == 1 and VALUES in left[0].evidence
             sure = sure and (len(left[0].mistakes) == 1 or item in self._passing)
             return left[0].diagnosis("medium") if sure else None
+        by_value = [suspect for suspect in left if VALUES in suspect.evidence]
+        # who draws the same as well makes the same mistake; others meet in a test by chance
+        drawn_alike = [suspect for suspect in by_value if OTHER_DRAWS not in suspect.evidence]
         for confidence, best in (
-            ("high", [suspect for suspect in left if VALUES in suspect.evidence]),
+            ("high", drawn_alike or by_value),
             ("medium", [suspect for suspect in left if suspect.evidence == {WORDS}]),
             # all claims fail for many reasons
             ("low", left if self._passing else []),
@@ -193,7 +199,7 @@ class Case:
             else:
                 return False
             return True
-        evidence.add(CLAIMS)
+        evidence.update({CLAIMS, OTHER_DRAWS})
         return own.chance and witness.chance
 
     def _wrong_values(self, item: pytest.Item) -> bool:
