@@ -197,8 +197,9 @@ def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
     check(
         grads,
         expected,
-        rtol=1e-6,
-        atol=1e-6,
+        rtol=1e-4,
+        atol=1e-4,
+        # the gradient of q adds up keys of -40,000
         why="scores near -14,142 carry their rounding into the weights",
     )
 

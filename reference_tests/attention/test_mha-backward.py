@@ -123,8 +123,9 @@ def test_what_is_hidden_stays_so_among_scores_far_below_zero(attempt):
     check(
         attempt.mha_backward(*inputs, 3),
         expected,
-        rtol=1e-6,
-        atol=1e-6,
+        rtol=1e-4,
+        atol=1e-4,
+        # the gradient of q adds up keys of -30,000
         why="scores near -15,000 carry their rounding into the weights",
     )
 

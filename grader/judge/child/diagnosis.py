@@ -24,9 +24,8 @@ from grader.judge.diagnosed import Diagnosis
 from grader.judge.protocol import Failure, Task
 
 Endings = Mapping[pytest.Item, Ending]
-# what speaks for a mistake in one test, the strongest first; and what speaks a little against it
-VALUES, WORDS, CLAIMS = "values", "words", "claims"
-OTHER_DRAWS = "other draws"
+# what speaks for a mistake in one test, the strongest first; the last speaks against it, a little
+VALUES, WORDS, CLAIMS, OTHER_DRAWS = "values", "words", "claims", "other draws"
 
 
 class Undecidable(Exception):
