@@ -14,7 +14,7 @@ from grader.testing import (
     assert_same_gradients,
 )
 
-FLOAT32_SOFTMAX = {"rtol": 1e-5, "atol": 1e-5, "why": "the softmax may be computed in float32"}
+FLOAT32_SOFTMAX = {"rtol": 1e-4, "atol": 1e-4, "why": "the softmax may be computed in float32"}
 DEFAULT = (12, 6, 2, 4)
 SIZES = [
     pytest.param(DEFAULT, id="three-to-a-group"),

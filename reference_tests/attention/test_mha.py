@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from grader.testing import assert_close, assert_equal, assert_follows_device, assert_same_gradients
 
-FLOAT32_SOFTMAX = {"rtol": 1e-5, "atol": 1e-5, "why": "the softmax may be computed in float32"}
+FLOAT32_SOFTMAX = {"rtol": 1e-4, "atol": 1e-4, "why": "the softmax may be computed in float32"}
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj")
 SIZES = [
     pytest.param((2, 5, 12, 3), id="three-heads"),
