@@ -206,9 +206,8 @@ def test_rankings_follow_the_distribution(attempt, seed, dtype):
         left = [weights[i] for i in order]
         chances.append(math.prod(left[i] / sum(left[i:]) for i in range(4)))
     code = {sum(item * 4**i for i, item in enumerate(order)): n for n, order in enumerate(orders)}
-    generator = seeded(seed)
 
-    got = attempt.sample_rankings(torch.tensor(weights, dtype=dtype).log(), 40_000, generator)
+    got = attempt.sample_rankings(torch.tensor(weights, dtype=dtype).log(), 40_000, seeded(seed))
 
     assert_close(got.sort(dim=1).values, torch.arange(4).expand(40_000, 4), label="items of a row")
     number = (got * 4 ** torch.arange(4)).sum(dim=1).tolist()
@@ -220,22 +219,17 @@ def test_all_randomness_comes_from_the_generator(attempt, seed):
     draws = []
     for state in (seed, seed, seed + 1):
         torch.manual_seed(len(draws))
-        generator = torch.Generator().manual_seed(state)
-        draws.append(attempt.sample_rankings(scores, 30, generator))
+        draws.append(attempt.sample_rankings(scores, 30, seeded(state)))
 
     assert_close(draws[1], draws[0], label="the same draws again")
     assert not torch.equal(draws[2], draws[0]), "another seed gives the same rankings"
 
 
 def test_no_rankings_are_drawn_for_none(attempt, seed):
-    generator = seeded(seed)
-
-    got = attempt.sample_rankings(torch.randn(5), 0, generator)
+    got = attempt.sample_rankings(torch.randn(5), 0, seeded(seed))
 
     assert_close(got, torch.zeros(0, 5, dtype=torch.int64))
 
 
 def test_rankings_lie_where_the_scores_do(attempt, seed):
-    generator = seeded(seed)
-
-    assert_follows_device(attempt.sample_rankings, torch.randn(5), 4, generator)
+    assert_follows_device(attempt.sample_rankings, torch.randn(5), 4, seeded(seed))

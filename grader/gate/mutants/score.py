@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from grader.content.card import Equivalent, load_card
+from grader.content.card import load_card
 from grader.content.catalog import Kata
 from grader.errors import KataError
 from grader.gate.mutants.make import Mutant
@@ -18,6 +18,8 @@ from grader.judge.tasks import new_seed, new_task
 SEEDS = 3
 # of a kata's mutants that do not crash
 EACH = 0.80
+# the lines that differ, in the solution and in the mutant
+Change = tuple[str, str]
 
 
 class Subject(NamedTuple):
@@ -95,11 +97,11 @@ def judge_mutants(
             listener(done, total, subject.kata)
         waiting = [(s, mutant) for s, mutant in waiting if fates[s.kata][mutant] == "survived"]
     for subject in subjects:
-        yield subject.kata, *_score(subject.kata, fates[subject.kata])
+        yield subject.kata, *_score(subject.kata, fates[subject.kata], marked[subject.kata])
 
 
-def _marked(kata: Kata) -> set[tuple[str, str]]:
-    return {(marking.before, marking.after) for marking in load_card(kata).equivalent}
+def _marked(kata: Kata) -> list[Change]:
+    return [(marking.before, marking.after) for marking in load_card(kata).equivalent]
 
 
 def _task(subject: Subject, mutant: Mutant, marked: bool) -> Task | Result:
@@ -120,8 +122,9 @@ def _fate(result: Result) -> str:
     return "crashed" if all(failure and failure.raised for failure in failed) else "caught"
 
 
-def _score(kata: Kata, fates: dict[Mutant, str]) -> tuple[Score, list[str]]:
-    marked = _marked(kata)
+def _score(
+    kata: Kata, fates: dict[Mutant, str], marked: Sequence[Change]
+) -> tuple[Score, list[str]]:
     passed = [mutant for mutant, fate in fates.items() if fate == "survived"]
     survived = tuple(mutant for mutant in passed if mutant.change not in marked)
     counts = Counter(fates.values())
@@ -134,8 +137,8 @@ def _score(kata: Kata, fates: dict[Mutant, str]) -> tuple[Score, list[str]]:
     )
     problems = [
         f"solutions/{kata.track}/{kata.card.name}: {words}"
-        for marking in load_card(kata).equivalent
-        if (words := _misjudged(marking, fates))
+        for change in marked
+        if (words := _misjudged(change, fates))
     ]
     if not score.enough:
         problems.append(
@@ -145,15 +148,12 @@ def _score(kata: Kata, fates: dict[Mutant, str]) -> tuple[Score, list[str]]:
     return score, problems
 
 
-def _misjudged(marking: Equivalent, fates: dict[Mutant, str]) -> str | None:
+def _misjudged(change: Change, fates: dict[Mutant, str]) -> str | None:
     """What is wrong with a marking in the card."""
-    found = {
-        fate for mutant, fate in fates.items() if mutant.change == (marking.before, marking.after)
-    }
+    before, after = change
+    found = {fate for mutant, fate in fates.items() if mutant.change == change}
     if not found:
-        return (
-            f"no mutant makes of {marking.before!r} {marking.after!r}; remove that [[equivalent]]"
-        )
+        return f"no mutant makes of {before!r} {after!r}; remove that [[equivalent]]"
     if "survived" not in found:
-        return f"{marking.after!r} is marked as equivalent, but is {found.pop()}; remove the mark"
+        return f"{after!r} is marked as equivalent, but is {found.pop()}; remove the mark"
     return None
