@@ -50,7 +50,8 @@ def flash_attention_backward(
 
     Memory:
         A tile of scores has B * H * block_q * block_k elements. No new tensor, masks
-        included, has more elements than the largest of q, k, v, out and two such tiles.
+        included, has more elements than the largest of q, k, v and out, or than two such
+        tiles if these are more.
 
     Raises:
         ValueError: block_q or block_k is less than 1.

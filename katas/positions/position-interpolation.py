@@ -10,8 +10,8 @@ def interpolated_rope(
     """Apply RoPE to a context longer than in training, its positions squeezed to fit.
 
     Where length is above train_length, position p counts as p * train_length / length, a
-    fraction, so that no angle exceeds those of training. Otherwise it counts as p: shorter
-    contexts are not stretched.
+    fraction: positions below length come out below train_length. Otherwise it counts as p:
+    shorter contexts are not stretched.
 
     With p' that number, pair i turns by the angle a = p' * theta^(-2i/D). Pairs are
     HALF-SPLIT, as in Llama in transformers: channel i goes with channel i + D/2.
@@ -29,9 +29,10 @@ def interpolated_rope(
         theta: Base of the frequencies.
 
     Returns:
-        (B, H, T, D), dtype and device of x. Angles, cosines, sines and the rotation itself
-        are computed in at least float32, whatever the dtype of x, and rounded once at the
-        end. Gradients flow to x.
+        (B, H, T, D), dtype and device of x. Angles, cosines, sines and the rotation are
+        computed in at least float32, which suffices at every position, for float64 too: an
+        angle at position p may be off by p * 2e-7. Rounded once, at the end. Gradients flow
+        to x.
 
     Raises:
         ValueError: D is odd.
