@@ -53,8 +53,9 @@ def agg_loss(
         Changing an argument in place.
 
     Source:
-        veRL, verl/trainer/ppo/core_algos.py, since pull request 5366,
-        https://github.com/verl-project/verl/pull/5366. There a batch without tokens gives
-        NaN unless the count is given, and 1e-8 is added to n(b).
+        veRL, verl/trainer/ppo/core_algos.py, since pull request 5417,
+        https://github.com/verl-project/verl/pull/5417. There a batch without tokens gives
+        NaN unless the count is given, and 1e-8 is added to n(b). Its token-sum, of pull
+        request 7197, is left out.
     """
     raise NotImplementedError

@@ -55,7 +55,7 @@ def lightning_attention(
 
     Source:
         Qin et al. 2024, "Various Lengths, Constant Speed: Efficient Language Modeling with
-        Lightning Attention", section 3, https://arxiv.org/abs/2405.17381; without its norm
-        and gates, as in MiniMax-01, https://arxiv.org/abs/2501.08313
+        Lightning Attention", section 3, https://arxiv.org/abs/2405.17381; also in MiniMax-01,
+        https://arxiv.org/abs/2501.08313. Norm, gates and activations of both are left out.
     """
     raise NotImplementedError

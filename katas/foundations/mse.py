@@ -8,7 +8,7 @@ def mse_loss(pred: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     """Score predictions by (pred - target)^2, number by number.
 
     Subtract before squaring. pred^2 - 2 pred target + target^2 loses its digits when both
-    are large, such as 1,000 and 1,001 in float32.
+    are large, such as 10,000 and 10,001 in float32.
 
     Args:
         pred: Any shape, also () and empty, any floating dtype, contiguous or not.
