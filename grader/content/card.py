@@ -28,6 +28,7 @@ class Mistake:
         says: Words of the failure in caught_by, of its headline or of the person's own line
             that led there, where the mistake is too slow to be run again at all, such as one
             that waits for ever; empty elsewhere.
+        raises: Whether an exception ends each test in caught_by, and that is the mistake.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Mistake:
     tell: str
     fails: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
+    raises: bool = False
 
     def apply(self, solution: str) -> str:
         """The solution's text with the mistake in it; ValueError if it does not apply."""

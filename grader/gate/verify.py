@@ -14,7 +14,7 @@ from grader.gate.mutation import Listener, score_mutants
 from grader.gate.report import Report
 from grader.gate.static import static_problems
 from grader.judge.judging import judge_tasks
-from grader.judge.protocol import Limits, Result, Task
+from grader.judge.protocol import Limits, Result, Task, TestResult
 from grader.judge.tasks import new_seed, new_task
 
 # of the solution; a mistake has one
@@ -168,16 +168,28 @@ def _judge_time(report: Report) -> None:
 
 
 def _judge_mistake(report: Report, mistake: Mistake, result: Result, tests: str, of: int) -> None:
-    caught = any(t.outcome == "failed" and mistake.catches(t.name) for t in result.tests)
+    failed = [t for t in result.tests if t.outcome == "failed" and mistake.catches(t.name)]
+    caught = bool(failed)
     report.mistakes[mistake.name] = caught and report.mistakes.get(mistake.name, True)
     if not caught:
         others = [t.name for t in result.tests if t.outcome == "failed"]
         seen = f"caught by {', '.join(others)}" if others else f"verdict {result.verdict}"
         words = f"{mistake.caught_by} does not catch the mistake {mistake.name}"
         report.note(f"{tests}: {words}", result.seed, of=of, seen=f" ({seen})")
-    elif found := _misjudged(mistake, result):
+    elif found := _broken(mistake, failed) or _misjudged(mistake, result):
         card = f"solutions/{report.kata.track}/{report.kata.card.name}"
         report.note(f"{card}: {found}", result.seed, of=of)
+
+
+def _broken(mistake: Mistake, failed: list[TestResult]) -> str | None:
+    """What to do about a mistake that breaks down where it should compute something wrong."""
+    errors = [t.failure.headline for t in failed if t.failure and t.failure.raised]
+    if mistake.raises or mistake.says or len(errors) < len(failed):
+        return None
+    return (
+        f"the mistake {mistake.name} computes nothing, it ends in {errors[0]}; mend its `replace`, "
+        "or give it `raises = true` if that is what people meet"
+    )
 
 
 def _misjudged(mistake: Mistake, result: Result) -> str | None:

@@ -158,6 +158,8 @@ FAULTS = [
     Fault("nosuchtest", CARD, ("halves", "test_triples", "no test of test_nosuchtest.py"),
           {"card": ('caught_by = "test_doubles"\ntell = "x is halved."',
                     'caught_by = "test_triples"\ntell = "x is halved."')}),
+    Fault("breaks", CARD, ("halves", "ends in AttributeError", "mend its", "raises = true"),
+          {"card": ('replace = "* 0.5"', 'replace = ".halved"')}),
     Fault("uncaught", TESTS, ("test_doubles", "does not catch", "halves", "seed", "passed"),
           {"card": ('replace = "* 0.5"', 'replace = "* 4.0 / 2"')}),
     Fault("othercatches", TESTS,
@@ -237,6 +239,8 @@ def reports(
     project.kata("t/sound")
     calm = project.TESTS.replace(project.TESTS[: project.TESTS.index("def ")], CALM)
     listed = project.CARD.replace("hints =", 'degenerate = ["test_takes_numbers[zero]"]\nhints =')
+    # one that says that it breaks down
+    listed = listed.replace('replace = "* 0.5"', 'replace = ".halved"\nraises = true')
     project.kata("t/calm", tests=calm, card=listed)
     project.kata("u/twin")
     project.track(
@@ -270,6 +274,11 @@ def test_a_degenerate_answer_may_pass_where_it_is_the_claim_or_none_is_compared(
     reports: Any,
 ) -> None:
     assert reports["t/calm"]["problems"] == []
+
+
+def test_a_mistake_may_break_down_where_its_card_says_so(reports: Any) -> None:
+    assert reports["t/calm"]["problems"] == []
+    assert reports["t/calm"]["mistakes"]["halves"] is True
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.slug)
