@@ -148,6 +148,11 @@ def test_draws_follow_the_weights(attempt, seed):
 
     assert_distribution(drawn, weights.clamp(min=0))
 """
+DRAWS_N = """
+
+def test_draws_as_many_as_asked_for(attempt, seed):
+    assert_equal(len(attempt.draw(torch.ones(3), 7, generator=seeded(seed))), 7)
+"""
 MISDRAWN = {
     "takes_absolutes": "weights.abs()",
     "squares": "weights.square()",
@@ -156,24 +161,35 @@ MISDRAWN = {
 }
 
 
+# the same mistake, drawn another way than the card draws
+OWN_DRAWS = {
+    "another-way": "(p / torch.empty(n, len(p)).exponential_(generator=generator)).argmax(-1)",
+    "the-global-generator": "(p / torch.empty(n, len(p)).exponential_()).argmax(-1)",
+    "numpy": "torch.from_numpy(numpy.random.choice(len(p), n, p=p.double().div(p.sum()).numpy()))",
+    "python": "torch.tensor(random.choices(range(len(p)), p.tolist(), k=n))",
+}
+
+
 @pytest.fixture
 def sampling(new_project, line, tmp_path):
+    """toys/draw has four mistakes; toys/toss has one of them, and a test that all pass."""
     project = new_project()
-    project.track("toys", line("draw"))
+    project.track("toys", line("draw"), line("toss"))
     follow_ups = project.CARD[project.CARD.index("[[follow_ups]]") :]
-    mistakes = "".join(
+    mistakes = [
         f'[mistakes.{name}]\nfind = "weights.clamp(min=0)"\nreplace = "{text}"\n'
         f'caught_by = "test_weights_below_0_are_never_drawn"\ntell = "{name}."\n\n'
         for name, text in MISDRAWN.items()
-    )
-    stub = SAMPLER.replace("<body>", "raise NotImplementedError")
-    project.kata(
-        "toys/draw",
-        stub=stub,
-        solution=SAMPLER.replace("<body>", DRAWS),
-        card=f'hints = ["Clamp.", "Draw.", "multinomial"]\n\n{mistakes}{follow_ups}',
-        tests=DRAWING,
-    )
+    ]
+    more = DRAWING.replace("import assert_dis", "import assert_equal, assert_dis") + DRAWS_N
+    for kata, named, tests in (("draw", mistakes, DRAWING), ("toss", mistakes[:1], more)):
+        project.kata(
+            f"toys/{kata}",
+            stub=SAMPLER.replace("<body>", "raise NotImplementedError"),
+            solution=SAMPLER.replace("<body>", DRAWS),
+            card=f'hints = ["Clamp.", "Draw.", "multinomial"]\n\n{"".join(named)}{follow_ups}',
+            tests=tests,
+        )
     return project.learner(tmp_path / "someone")
 
 
@@ -184,3 +200,17 @@ def test_mistakes_that_draw_the_same_in_one_test_are_told_apart_by_another(sampl
     found = sampling.check("toys/draw", source, "--timeout", "100").data["diagnosis"]
 
     assert found == {"mistakes": [name], "tell": f"{name}.", "confidence": "high"}
+
+
+@pytest.mark.parametrize("way", OWN_DRAWS)
+def test_a_mistake_with_draws_from_elsewhere_is_recognised_by_what_it_fails(sampling, way):
+    body = f"import numpy, random\n    p = weights.abs()\n    return {OWN_DRAWS[way]}"
+    source = SAMPLER.replace("<body>", body)
+
+    found = sampling.check("toys/toss", source, "--timeout", "100").data["diagnosis"]
+
+    assert found == {
+        "mistakes": ["takes_absolutes"],
+        "tell": "takes_absolutes.",
+        "confidence": "low",
+    }
