@@ -132,7 +132,7 @@ def draw(weights: Tensor, n: int, *, generator: torch.Generator) -> Tensor:
 DRAWS = "p = weights.clamp(min=0)\n    return p.multinomial(n, True, generator=generator)"
 DRAWING = """import torch
 
-from grader.testing import assert_distribution, seeded
+from grader.testing import assert_distribution, assert_equal, seeded
 
 
 def test_weights_below_0_are_never_drawn(attempt, seed):
@@ -181,8 +181,8 @@ def sampling(new_project, line, tmp_path):
         f'caught_by = "test_weights_below_0_are_never_drawn"\ntell = "{name}."\n\n'
         for name, text in MISDRAWN.items()
     ]
-    more = DRAWING.replace("import assert_dis", "import assert_equal, assert_dis") + DRAWS_N
-    for kata, named, tests in (("draw", mistakes, DRAWING), ("toss", mistakes[:1], more)):
+    both = ("draw", mistakes, DRAWING), ("toss", mistakes[:1], DRAWING + DRAWS_N)
+    for kata, named, tests in both:
         project.kata(
             f"toys/{kata}",
             stub=SAMPLER.replace("<body>", "raise NotImplementedError"),

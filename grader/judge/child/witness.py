@@ -56,6 +56,4 @@ def _random_states(args: Iterable[Any]) -> list[Kept]:
     generators = [arg for arg in args if isinstance(arg, torch.Generator)]
     states: list[Tensor] = [g.get_state() for g in (torch.default_generator, *generators)]
     state = numpy.random.get_state(legacy=False)["state"]
-    # as bytes: to print its 624 numbers would take longer than most calls
-    words = [x.tobytes() if isinstance(x, numpy.ndarray) else x for x in state.values()]
-    return [*states, hash(random.getstate()), words]
+    return [*states, hash(random.getstate()), keep(state)]
